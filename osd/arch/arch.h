@@ -90,12 +90,25 @@ _Noreturn void arch_resume(struct arch_context *ctx, const struct arch_space *sp
  */
 _Noreturn void arch_idle(void);
 /*
- * CPUs. `struct arch_cpu` is in machine.h; in it `current` is the context that runs, NULL when the
- * CPU waits for an interrupt. So are:
+ * CPUs, 0 .. arch_cpus_count()-1, all of which come into the kernel by sched_run(), under the lock; 0 is
+ * the one that boots. `struct arch_cpu` is in machine.h; in it `current` is the context that runs,
+ * NULL when the CPU waits for an interrupt or for the lock, to see what there is to do. So are:
  *
+ * ARCH_CPUS_MAX
+ * uint32_t arch_cpus_count(void)                 never changes
  * struct arch_cpu *arch_cpu_this(void)           of this CPU
  * uint64_t arch_cycles(void)                     a free-running counter, for charging time
  */
+
+/* Another CPU comes into the kernel as soon as it can, and looks what there is to do. */
+void arch_cpu_wake(uint32_t number);
+/*
+ * Another CPU, which runs something, runs it no more when this returns: the context is complete, and
+ * nobody's current. What it met on its way into the kernel may have become a fault (fault_exception) now.
+ */
+void arch_cpu_leave(uint32_t number);
+/* All others stand still from now on, wherever they are. For the end of the machine. */
+void arch_cpus_halt(void);
 
 /*
  * Address spaces. The machine walks a radix tree of page tables from arch_space.root; the kernel

@@ -308,8 +308,8 @@ _Noreturn void boot_main(void)
 	alarms_init();
 	boot_image_open();
 	random_init(image.header->random_seed);
-	log_printf("kernel: samsara, clock %lu kHz, %u interrupt lines\n", arch_clock_khz(),
-	        arch_irq_lines());
+	log_printf("kernel: samsara, clock %lu kHz, %u interrupt lines, %u CPUs\n",
+	        arch_clock_khz(), arch_irq_lines(), arch_cpus_count());
 	boot_services_load();
 	sched_run();
 }

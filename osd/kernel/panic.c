@@ -37,24 +37,40 @@ static void panic_slots_dump(void)
 
 static void panic_dump(void)
 {
-	const struct instance *current = cpu_current();
+	for (uint32_t i = 0; i < arch_cpus_count(); i++) {
+		const struct instance *current =
+		        (const struct instance *)(const void *)cpu_at(i)->arch.current;
 
-	if (current != NULL) {
-		log_printf("running: %.24s\n", current->slot->name);
-		arch_context_dump(&current->context);
+		if (current != NULL) {
+			log_printf("running on CPU %u: %.24s\n", i, current->slot->name);
+			arch_context_dump(&current->context);
+		}
 	}
 	panic_slots_dump();
 }
 
-void panic(const char *format, ...)
+/* A second one: in the first itself it is the end; another CPU waits until the first has said all. */
+static _Noreturn void panic_again(bool is_own)
 {
-	static bool is_panicking;
-	va_list args;
-
-	if (is_panicking) {
+	if (is_own) {
 		arch_off(PANIC_EXIT);
 	}
-	is_panicking = true;
+	for (;;) {
+		__builtin_ia32_pause();
+	}
+}
+
+void panic(const char *format, ...)
+{
+	static uint32_t who; /* CPU number + 1 */
+	uint32_t self = cpu_number(cpu_this()) + 1, nobody = 0;
+	va_list args;
+
+	if (!__atomic_compare_exchange_n(
+	            &who, &nobody, self, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
+		panic_again(nobody == self);
+	}
+	arch_cpus_halt();
 	log_printf("\npanic: ");
 	va_start(args, format);
 	log_vprintf(format, &args);

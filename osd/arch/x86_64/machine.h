@@ -48,9 +48,20 @@ struct arch_cpu {
 	paddr_t root;        /* in cr3 */
 	uint32_t is_fpu_off; /* cr0.TS */
 	uint32_t id;
+	uint32_t request; /* what another CPU waits for this one to do (entry/remote.c) */
+	uint32_t apic_id;
 	struct arch_tss tss __attribute__((aligned(16)));
 	uint64_t gdt[8];
 };
+
+/* The CPUs of the machine, the boot CPU is the first; fixed before the kernel proper begins. */
+#define ARCH_CPUS_MAX 8u
+extern uint32_t n_cpus;
+
+static inline uint32_t arch_cpus_count(void)
+{
+	return n_cpus;
+}
 
 static inline struct arch_cpu *arch_cpu_this(void)
 {

@@ -22,6 +22,7 @@ CHECK(struct arch_cpu, current, CPU_CURRENT);
 CHECK(struct arch_cpu, user_rsp, CPU_USER_RSP);
 CHECK(struct arch_cpu, stack_top, CPU_STACK_TOP);
 CHECK(struct arch_cpu, root, CPU_ROOT);
+CHECK(struct arch_cpu, request, CPU_REQUEST);
 CHECK(struct arch_cpu, tss.rsp[0], CPU_TSS_RSP0);
 CHECK(struct arch_space, root, 0);
 _Static_assert(sizeof(struct arch_context) == CTX_SIZE, "offsets.h");

@@ -32,14 +32,15 @@
 #define CPU_USER_RSP 16
 #define CPU_STACK_TOP 24
 #define CPU_ROOT 32
-#define CPU_TSS_RSP0 52
+#define CPU_REQUEST 48
+#define CPU_TSS_RSP0 68
 
 #define CTX_SIZE 224
 
 /* Of the kernel's objects, for the IPC fast path; asserted in osd/kernel/offsets.c. */
-#define CPU_READY_MASK 224
-#define CPU_CYCLES_LAST 232
-#define CPU_IPC_FAST 240
+#define CPU_READY_MASK 240
+#define CPU_CYCLES_LAST 248
+#define CPU_IPC_FAST 256
 #define SPACE_ROOT 0
 #define SLOT_ENDPOINT 48
 #define SLOT_HELD 53

@@ -40,6 +40,11 @@
 #define CR4_OSFXSR 0x200
 #define CR4_OSXMMEXCPT 0x400
 
+/* What long mode needs, and what the kernel always has. */
+#define CR0_LONG_MODE (CR0_PG | CR0_WP | CR0_NE | CR0_ET | CR0_MP | CR0_PE)
+#define CR4_LONG_MODE (CR4_PAE | CR4_PGE | CR4_OSFXSR | CR4_OSXMMEXCPT)
+#define EFER_LONG_MODE (EFER_SCE | EFER_LME | EFER_NXE)
+
 /* cpuid 0x80000001, edx */
 #define CPUID_EXTENDED 0x80000001
 #define CPUID_NX 0x00100000
@@ -52,6 +57,7 @@
 #define VECTOR_MACHINE_CHECK 18
 #define VECTOR_IRQ_FIRST 0x20
 #define VECTOR_TIMER 0xe0
+#define VECTOR_CPU 0xe1 /* another CPU wants this one to look at what it has to do */
 #define VECTOR_SPURIOUS 0xff
 #define VECTOR_SYSCALL 0x100 /* none: marks a context that came in by a call */
 

@@ -7,9 +7,9 @@
 
 err_t do_kernel_stats(struct instance *self, const uint64_t *args)
 {
-	struct kernel_stats stats = {.n_cpus = N_CPUS};
+	struct kernel_stats stats = {.n_cpus = arch_cpus_count()};
 
-	for (uint32_t i = 0; i < N_CPUS; i++) {
+	for (uint32_t i = 0; i < stats.n_cpus; i++) {
 		const struct cpu *cpu = cpu_at(i);
 
 		stats.n_uncommitted_faults += cpu->n_uncommitted_faults;

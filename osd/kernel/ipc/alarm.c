@@ -9,7 +9,9 @@
 
 void alarms_init(void)
 {
-	list_init(&cpu_this()->alarms);
+	for (uint32_t i = 0; i < arch_cpus_count(); i++) {
+		list_init(&cpu_at(i)->alarms);
+	}
 }
 
 nsec_t alarm_next(void)

@@ -12,6 +12,7 @@
 #include "osd/kernel/ipc/ipc.h"
 #include "osd/kernel/object/irq.h"
 #include "osd/kernel/base/kassert.h"
+#include "osd/kernel/sched/cpu.h"
 #include "osd/kernel/sched/sched.h"
 #include "osd/kernel/object/space.h"
 #include "osd/kernel/sched/state.h"
@@ -33,6 +34,7 @@ static void life_instance_open(
 	instance->peer = EP_NONE;
 	instance->space = space;
 	space->instance = instance;
+	instance->cpu = cpu_number(cpu_this());
 	instance->priority = params->priority;
 	instance->above_mask = (1u << params->priority) - 1;
 	instance->quantum_nsec =
@@ -95,6 +97,7 @@ static void life_orphans_pass_on(const struct slot *slot)
 
 void slot_close(struct slot *slot)
 {
+	sched_take_off(slot->instance);
 	life_orphans_pass_on(slot);
 	ipc_cancel(slot->instance, E_DEAD);
 	slot_unhold(slot);
@@ -153,6 +156,7 @@ void slot_unhold(struct slot *slot)
 
 void instance_stop(struct instance *instance)
 {
+	sched_take_off(instance);
 	if (instance->is_ready) {
 		sched_unready(instance);
 	}

@@ -59,6 +59,7 @@ struct instance {
 
 	vaddr_t grant_table;
 	uint32_t n_grants;
+	uint32_t cpu;           /* in whose run queue it is, or else was last */
 	uint64_t call_progress; /* of a call that restarts; 0 at every fresh call: reset before a
 	                           final result */
 	uint64_t call_place; /* more of it, for a call that needs more; means nothing by itself */

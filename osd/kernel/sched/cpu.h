@@ -1,13 +1,10 @@
 #pragma once
 /*
- * What belongs to one CPU, reached by cpu_this() alone: what runs on it, who waits for it, its timer
- * and the alarms that this serves, and its share of the kernel's counters. Only its own CPU writes
- * it, under the big lock. Nothing else in the kernel may assume that there is one CPU, or one
- * instance that runs.
+ * What belongs to one CPU: what runs on it, who waits for it, its timer and the alarms that this
+ * serves, and its share of the kernel's counters. All of it under the big lock. Other CPUs touch its
+ * queues (sched.c) and take its alarms away; what runs there and when its timer fires is its own.
  */
 #include "osd/kernel/object/slot.h"
-
-#define N_CPUS 1u
 
 struct cpu {
 	struct arch_cpu arch; /* first: entry code finds it through gs */
@@ -23,10 +20,15 @@ struct cpu {
 	nsec_t quantum_end; /* of what runs now; a direct hand-off donates it */
 	nsec_t timer_at;    /* the timer fires no later than this; TIMER_NEVER: not armed */
 	struct list alarms; /* slots, sorted by alarm_at; an alarm belongs to the CPU that set it */
-};
+} __attribute__((aligned(64)));
 
-/* CPU `number`, below N_CPUS, whether it runs or not. */
+/* CPU `number`, below arch_cpus_count(). */
 struct cpu *cpu_at(uint32_t number);
+
+static inline uint32_t cpu_number(const struct cpu *cpu)
+{
+	return (uint32_t)(cpu - cpu_at(0));
+}
 
 static inline struct cpu *cpu_this(void)
 {

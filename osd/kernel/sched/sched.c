@@ -9,7 +9,7 @@
 #include "osd/kernel/object/space.h"
 #include "osd/kernel/sched/timer.h"
 
-static struct cpu cpus[N_CPUS];
+static struct cpu cpus[ARCH_CPUS_MAX];
 
 struct cpu *cpu_at(uint32_t number)
 {
@@ -23,13 +23,50 @@ struct arch_cpu *cpu_storage(uint32_t number)
 
 void sched_init(void)
 {
-	struct cpu *cpu = cpu_this();
+	for (uint32_t number = 0; number < arch_cpus_count(); number++) {
+		struct cpu *cpu = &cpus[number];
 
-	for (uint32_t i = 0; i < N_PRIORITIES; i++) {
-		list_init(&cpu->ready[i]);
+		for (uint32_t i = 0; i < N_PRIORITIES; i++) {
+			list_init(&cpu->ready[i]);
+		}
+		cpu->timer_at = TIMER_NEVER;
+		cpu->cycles_last = arch_cycles();
 	}
-	cpu->timer_at = TIMER_NEVER;
-	cpu->cycles_last = arch_cycles();
+}
+
+static struct instance *sched_current(const struct cpu *cpu)
+{
+	return (struct instance *)(void *)cpu->arch.current;
+}
+
+/* The most urgent priority of what waits in this mask; N_PRIORITIES: nothing does. */
+static uint32_t sched_mask_first(uint32_t mask)
+{
+	return mask != 0 ? (uint32_t)__builtin_ctz(mask) : N_PRIORITIES;
+}
+
+/* The priority of what runs on a CPU, or is going to. */
+static uint32_t sched_level(const struct cpu *cpu)
+{
+	const struct instance *current = sched_current(cpu);
+	uint32_t first = sched_mask_first(cpu->ready_mask);
+
+	return current != NULL && current->priority < first ? current->priority : first;
+}
+
+/* Where it shall run: where it was last, unless something less urgent runs elsewhere, or nothing at all. */
+static struct cpu *sched_place(const struct instance *instance)
+{
+	struct cpu *place = &cpus[instance->cpu];
+	uint32_t level = sched_level(place);
+
+	for (uint32_t i = 0; i < arch_cpus_count(); i++) {
+		if (sched_level(&cpus[i]) > level) {
+			place = &cpus[i];
+			level = sched_level(place);
+		}
+	}
+	return level > instance->priority ? place : &cpus[instance->cpu];
 }
 
 static void sched_enqueue(struct cpu *cpu, struct instance *instance, bool at_front)
@@ -38,16 +75,20 @@ static void sched_enqueue(struct cpu *cpu, struct instance *instance, bool at_fr
 
 	list_push(at_front ? queue->next : queue, &instance->ready_link);
 	instance->is_ready = 1;
+	instance->cpu = cpu_number(cpu);
 	cpu->ready_mask |= 1u << instance->priority;
 }
 
 void sched_ready(struct instance *instance)
 {
-	struct cpu *cpu = cpu_this();
-	const struct instance *current = cpu_current();
+	struct cpu *cpu = arch_cpus_count() == 1 ? cpu_this() : sched_place(instance);
+	const struct instance *current = sched_current(cpu);
 
 	sched_enqueue(cpu, instance, false);
-	if (current == NULL || instance->priority < current->priority) {
+	if (cpu != cpu_this()) {
+		cpu->is_resched = true;
+		arch_cpu_wake(cpu_number(cpu)); /* it arms its own timer, too */
+	} else if (current == NULL || instance->priority < current->priority) {
 		cpu->is_resched = true;
 	} else {
 		timer_arm(cpu->quantum_end);
@@ -56,7 +97,7 @@ void sched_ready(struct instance *instance)
 
 void sched_unready(struct instance *instance)
 {
-	struct cpu *cpu = cpu_this();
+	struct cpu *cpu = &cpus[instance->cpu];
 
 	list_remove(&instance->ready_link);
 	instance->is_ready = 0;
@@ -96,6 +137,18 @@ static void sched_charge(struct cpu *cpu, struct instance *current)
 	cpu->cycles_last = cycles;
 }
 
+void sched_take_off(struct instance *instance)
+{
+	for (uint32_t i = 0; i < arch_cpus_count(); i++) {
+		if (&cpus[i] != cpu_this() && sched_current(&cpus[i]) == instance) {
+			arch_cpu_leave(i);
+			sched_charge(&cpus[i], instance);
+			sched_leave(&cpus[i], instance, arch_clock());
+			return;
+		}
+	}
+}
+
 /* Does what runs go on? */
 static bool sched_goes_on(const struct cpu *cpu, const struct instance *current, nsec_t now)
 {
@@ -119,9 +172,24 @@ static _Noreturn void sched_resume(struct cpu *cpu, struct instance *instance)
 	arch_resume(&instance->context, &instance->space->mmu.arch);
 }
 
+/* Whose queue has the next for this CPU? Another one's, when that is more urgent than all of its own. */
+static struct cpu *sched_source(struct cpu *cpu)
+{
+	struct cpu *source = cpu;
+	uint32_t first = sched_mask_first(cpu->ready_mask);
+
+	for (uint32_t i = 0; i < arch_cpus_count(); i++) {
+		if (sched_mask_first(cpus[i].ready_mask) < first) {
+			source = &cpus[i];
+			first = sched_mask_first(source->ready_mask);
+		}
+	}
+	return source;
+}
+
 _Noreturn void sched_run(void)
 {
-	struct cpu *cpu = cpu_this();
+	struct cpu *cpu = cpu_this(), *source;
 	struct instance *current = cpu_current(), *next;
 	nsec_t now = arch_clock();
 
@@ -136,12 +204,14 @@ _Noreturn void sched_run(void)
 	if (current != NULL) {
 		sched_leave(cpu, current, now);
 	}
-	if (cpu->ready_mask == 0) {
+	source = arch_cpus_count() == 1 ? cpu : sched_source(cpu);
+	if (source->ready_mask == 0) {
 		arch_idle();
 	}
 	next = list_entry(
-	        cpu->ready[__builtin_ctz(cpu->ready_mask)].next, struct instance, ready_link);
+	        source->ready[__builtin_ctz(source->ready_mask)].next, struct instance, ready_link);
 	sched_unready(next);
+	next->cpu = cpu_number(cpu);
 	cpu->n_context_switches++;
 	cpu->quantum_end = now + next->quantum_left_nsec;
 	sched_resume(cpu, next);

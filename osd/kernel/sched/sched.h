@@ -5,13 +5,19 @@
  */
 #include "osd/kernel/object/slot.h"
 
+/* The queues of all CPUs. */
 void sched_init(void);
 /*
- * Link a runnable, not stopped instance into its run queue, asking for a
+ * Link a runnable, not stopped instance into a run queue, asking for a
  * switch where it should run now.
  */
 void sched_ready(struct instance *instance);
 /* Unlink it. */
 void sched_unready(struct instance *instance);
+/*
+ * It runs on no other CPU when this returns: one that ran there waits in a queue, if it can go on, or
+ * has a fault that it met on its way into the kernel. Before a caller looks at its state.
+ */
+void sched_take_off(struct instance *instance);
 /* Account for a quantum that ended (timer). */
 void sched_quantum_check(nsec_t now);

@@ -94,6 +94,18 @@ void arch_resume(struct arch_context *ctx, const struct arch_space *space)
 	abort();
 }
 
+void arch_cpu_wake(uint32_t number)
+{
+	(void)number;
+	abort();
+}
+
+void arch_cpu_leave(uint32_t number)
+{
+	(void)number;
+	abort();
+}
+
 void arch_idle(void)
 {
 	abort();

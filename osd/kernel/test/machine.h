@@ -20,6 +20,13 @@ struct arch_space {
 	paddr_t root;
 };
 
+#define ARCH_CPUS_MAX 1u
+
+static inline uint32_t arch_cpus_count(void)
+{
+	return 1;
+}
+
 struct arch_cpu {
 	struct arch_context *current;
 };

@@ -15,9 +15,6 @@
 #include "osd/arch/x86_64/offsets.h"
 #include "osd/arch/x86_64/registers.h"
 
-#define CR0_LONG_MODE (CR0_PG | CR0_WP | CR0_NE | CR0_ET | CR0_MP | CR0_PE)
-#define CR4_LONG_MODE (CR4_PAE | CR4_PGE | CR4_OSFXSR | CR4_OSXMMEXCPT)
-#define EFER_LONG_MODE (EFER_SCE | EFER_LME | EFER_NXE)
 #define CPUID_NEEDED (CPUID_LONG_MODE | CPUID_NX)
 
 /* Exit code for a CPU that the kernel cannot run on; a panic has another (osd/kernel/panic.c). */

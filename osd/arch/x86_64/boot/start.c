@@ -1,7 +1,9 @@
 /* From the boot entry to the kernel proper, on the boot stack. */
 #include "osd/arch/arch.h"
+#include "osd/arch/x86_64/boot/smp.h"
 #include "osd/arch/x86_64/irq/apic.h"
 #include "osd/arch/x86_64/cpu/cpu.h"
+#include "osd/arch/x86_64/entry/entry.h"
 #include "osd/arch/x86_64/mmu/kmap.h"
 #include "osd/arch/x86_64/mmu/memory.h"
 #include "osd/arch/x86_64/irq/time.h"
@@ -24,8 +26,12 @@ _Noreturn void boot_start(uint32_t start_info)
 {
 	memory_init(start_info);
 	kmap_init();
-	cpu_init(BOOT_CPU);
 	apic_init();
+	cpu_prepare(BOOT_CPU, apic_id());
+	cpu_tables_fill();
+	fpu_init();
+	cpu_init(BOOT_CPU);
 	time_init();
+	smp_start(memory_rsdp());
 	boot_main();
 }

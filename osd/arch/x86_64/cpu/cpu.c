@@ -32,7 +32,9 @@ struct gate {
 #define CPUID_B_SMAP (1u << 20)
 #define CPUID_C_UMIP (1u << 2)
 
-/* Shared by all CPUs; each that is set up writes the same into it. */
+uint32_t n_cpus = 1;
+
+/* Shared by all CPUs. */
 static struct gate idt[N_VECTORS];
 
 struct pointer {
@@ -40,7 +42,7 @@ struct pointer {
 	uint64_t base;
 } __attribute__((packed));
 
-static void cpu_idt_init(void)
+void cpu_tables_fill(void)
 {
 	for (uint32_t i = 0; i < N_VECTORS; i++) {
 		uint64_t stub = (uint64_t)trap_stubs + TRAP_STUB_BYTES * i;
@@ -121,18 +123,24 @@ static void cpu_syscall_init(void)
 	        RFLAGS_TF | RFLAGS_IF | RFLAGS_DF | RFLAGS_IOPL | RFLAGS_NT | RFLAGS_AC);
 }
 
-void cpu_init(uint32_t number)
+void cpu_prepare(uint32_t number, uint32_t apic_id)
 {
 	struct arch_cpu *cpu = cpu_storage(number);
 
 	cpu->self = cpu;
 	cpu->id = number;
+	cpu->apic_id = apic_id;
 	cpu->root = kmap_root;
+	cpu_stacks_init(cpu);
+}
+
+void cpu_init(uint32_t number)
+{
+	struct arch_cpu *cpu = cpu_storage(number);
+
 	msr_write(MSR_GS_BASE, (uint64_t)cpu);
 	msr_write(MSR_KERNEL_GS_BASE, 0);
 	msr_write(MSR_FS_BASE, 0);
-	cpu_stacks_init(cpu);
-	cpu_idt_init();
 	cpu_tables_load(cpu);
 	cpu_features_enable();
 	cpu_syscall_init();

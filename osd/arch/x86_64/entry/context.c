@@ -3,6 +3,7 @@
  * switched to it: address space, bases of fs and gs, FPU (fpu.c).
  */
 #include "osd/arch/x86_64/entry/entry.h"
+#include "osd/arch/x86_64/mmu/kmap.h"
 #include "osd/arch/x86_64/x86.h"
 
 bool context_has_fsgsbase;
@@ -210,11 +211,20 @@ _Noreturn void arch_resume(struct arch_context *ctx, const struct arch_space *sp
 	context_resume(ctx);
 }
 
+void context_leave(struct arch_cpu *cpu)
+{
+	context_switch(cpu, NULL);
+	if (cpu->root != kmap_root) {
+		cpu->root = kmap_root;
+		cr3_write(kmap_root);
+	}
+}
+
 _Noreturn void arch_idle(void)
 {
 	struct arch_cpu *cpu = arch_cpu_this();
 
-	context_switch(cpu, NULL);
+	context_leave(cpu);
 	cpu->tss.rsp[0] = cpu->stack_top;
 	idle_wait();
 }

@@ -15,7 +15,7 @@
  *   trap_stubs ────┬─▶ trap_common        exceptions and interrupts, from user mode or idle_wait
  *                  └─▶ trap_fatal_common  NMI, double fault, machine check
  *
- * Interrupts are off from each entry to the way out. Every entry from user mode takes kernel_lock,
+ * Interrupts are off from each entry to the way out. Every entry takes kernel_lock (traps do in C),
  * and every way out (entry_plain, entry_fast, context_resume, idle_wait) opens it with a plain
  * store, behind its last read of what the lock guards; loads of the instance that is about to run
  * may follow, since nobody touches the registers of one that runs.
@@ -30,15 +30,18 @@
 #define LOCK_BIT 0
 #define LOCK_LINE 64 /* the lock has a cache line to itself */
 
-/* Take kernel_lock; clobbers the flags only. Its other half is the store of lock_release. */
+/*
+ * Take kernel_lock, with rsp: instance, of a call, rcx and r11 free, and what call_enter saves saved.
+ * Clobbers rcx and the flags. Its other half is the store of lock_release.
+ */
 	.macro lock_take
 .Llock\@:
 	lock btsl $LOCK_BIT, kernel_lock(%rip)
 	jc .Lspin\@
 	.subsection 1
 .Lspin\@:
-	pause
-	jmp .Llock\@
+	leaq .Llock\@(%rip), %rcx
+	jmp entry_wait
 	.subsection 0
 	.endm
 
@@ -122,6 +125,39 @@ entry_plain:
 	movq CTX_RBX(%rbx), %rbx
 	swapgs
 	sysretq
+
+/*
+ * Somebody else has the lock. rcx: where to go when it is open; otherwise as at lock_take. What another
+ * CPU wants of this one is done meanwhile (remote.c): then all registers must be saved, since it can be
+ * that the caller leaves this CPU.
+ */
+entry_wait:
+	pause
+	cmpl $0, %gs:CPU_REQUEST
+	jne .Lanswer
+	testl $1, kernel_lock(%rip)
+	jnz entry_wait
+	jmp *%rcx
+.Lanswer:
+	save_call_registers
+	movq %rsp, %rbx
+	movq %rcx, %rbp
+	movq %rsp, %rdi
+	movq %gs:CPU_STACK_TOP, %rsp
+	call entry_answer
+	/* It returns when the caller is still here. */
+	movq %rbx, %rsp
+	movq %rbp, %rcx
+	movq CTX_RDI(%rsp), %rdi
+	movq CTX_RSI(%rsp), %rsi
+	movq CTX_RDX(%rsp), %rdx
+	movq CTX_R10(%rsp), %r10
+	movq CTX_R8(%rsp), %r8
+	movq CTX_R9(%rsp), %r9
+	movq CTX_RAX(%rsp), %rax
+	movq CTX_RBX(%rsp), %rbx
+	movq CTX_RBP(%rsp), %rbp
+	jmp entry_wait
 
 /*
  * A `syscall` that is not the gate page's. rsp: instance; rbx, rbp, r15, rip and flags are saved, the
@@ -396,7 +432,7 @@ idle_wait:
 /*
  * Stack, from the top down: vector, error, rip, cs, rflags, rsp, ss. From user mode that is the end
  * of the instance that ran, and gs is the user's; from idle_wait it is the kernel stack, and the lock
- * is open. trap_kernel takes it itself, since it can also be that the kernel faulted, holding it.
+ * is open. trap_user and trap_kernel take it; it can also be that the kernel faulted, holding it.
  *
  * An interrupt gate leaves the user's AC as it was, and with it SMAP off: the kernel has flags of its own.
  * The two `lfence` are for CPUs that go on before they know where they came from: nothing is read
@@ -415,7 +451,6 @@ trap_common:
 	movq %gs:CPU_STACK_TOP, %rsp
 	pushq $RFLAGS_FIXED
 	popfq
-	lock_take
 	call trap_user
 	ud2
 .Ltrap_kernel:

@@ -96,7 +96,7 @@ static void fpu_area_init(void *area)
 	        (struct fpu_state){.control = FPU_CONTROL, .mxcsr = SSE_CONTROL};
 }
 
-void fpu_cpu_init(void)
+void fpu_init(void)
 {
 	fpu_mxcsr_bits = fpu_mxcsr_bits_find();
 	fpu_kind = FPU_FXSAVE;
@@ -105,6 +105,14 @@ void fpu_cpu_init(void)
 		fpu_xsave_enable();
 	}
 	fpu_area_init(fpu_clean);
+}
+
+void fpu_cpu_init(void)
+{
+	if (fpu_kind != FPU_FXSAVE) {
+		cr4_set(CR4_OSXSAVE);
+		fpu_components_set(fpu_components);
+	}
 	cr0_write(cr0_read() | CR0_TS);
 	arch_cpu_this()->is_fpu_off = true;
 }

@@ -29,14 +29,6 @@ enum {
 	VEC_SSE = 19
 };
 
-/* As entry.S does. */
-static void trap_lock_take(void)
-{
-	while (__atomic_exchange_n(&kernel_lock, 1, __ATOMIC_ACQUIRE) != 0) {
-		__builtin_ia32_pause();
-	}
-}
-
 static const uint8_t trap_reasons[32] = {
         [VEC_DIVIDE] = FAULT_DIVIDE,
         [VEC_DEBUG] = FAULT_DEBUG,
@@ -85,6 +77,8 @@ static void trap_interrupt(uint64_t vector)
 	if (vector == VECTOR_TIMER) {
 		apic_end_of_interrupt();
 		clock_interrupt();
+	} else if (vector == VECTOR_CPU) {
+		apic_end_of_interrupt(); /* what there is to do was done at the lock, or is sched_run's */
 	} else if (vector != VECTOR_SPURIOUS && vector - VECTOR_IRQ_FIRST < arch_irq_lines()) {
 		arch_irq_mask((uint32_t)(vector - VECTOR_IRQ_FIRST));
 		apic_end_of_interrupt();
@@ -92,16 +86,34 @@ static void trap_interrupt(uint64_t vector)
 	}
 }
 
-/* From user mode, registers in the current context. */
+/*
+ * Most exceptions come again when the instruction is made again. These do not: it has been made.
+ */
+void trap_left(struct arch_context *ctx)
+{
+	if (ctx->vector == VEC_DEBUG || ctx->vector == VEC_BREAKPOINT ||
+	        ctx->vector == VEC_OVERFLOW) {
+		trap_exception(ctx);
+	}
+}
+
+/* From user mode, registers in the current context, without the lock. */
 _Noreturn void trap_user(struct arch_context *ctx)
 {
+	uint64_t vector = ctx->vector;
+
 	if (flags_read() & RFLAGS_AC) {
 		panic("a trap runs with a user's flags");
 	}
-	if (ctx->vector < VECTOR_IRQ_FIRST) {
+	cpu_lock_take();
+	if (arch_cpu_this()->current == NULL) { /* it had to leave, and may be anything now */
+		trap_interrupt(vector);
+		sched_run();
+	}
+	if (vector < VECTOR_IRQ_FIRST) {
 		trap_exception(ctx);
 	} else {
-		trap_interrupt(ctx->vector);
+		trap_interrupt(vector);
 		/* Some CPUs take an interrupt after a jump to a non-canonical address, where iretq
 		 * would fault. */
 		if (ctx->rip >= ARCH_USER_END) {
@@ -118,7 +130,7 @@ _Noreturn void trap_kernel(struct arch_context *ctx)
 	if (ctx->vector < VECTOR_IRQ_FIRST || arch_cpu_this()->current != NULL) {
 		trap_fatal(ctx);
 	}
-	trap_lock_take();
+	cpu_lock_take();
 	trap_interrupt(ctx->vector);
 	sched_run();
 }
@@ -141,6 +153,9 @@ static void trap_cpu_find(void)
 _Noreturn void trap_fatal(struct arch_context *ctx)
 {
 	trap_cpu_find();
+	while (ctx->vector == VECTOR_NMI && cpu_is_halted()) {
+		__asm__ volatile("hlt");
+	}
 	log_printf("exception in the kernel: vector %lu error %lx cr2 %lx\n", ctx->vector,
 	        ctx->error, cr2_read());
 	arch_context_dump(ctx);

@@ -9,8 +9,11 @@
 #include "osd/arch/x86_64/x86.h"
 
 #define LAPIC_PA 0xfee00000ull
+#define LAPIC_ID 0x20
 #define LAPIC_EOI 0xb0
 #define LAPIC_SPURIOUS 0xf0
+#define LAPIC_COMMAND 0x300
+#define LAPIC_COMMAND_TO 0x310
 #define LAPIC_TIMER 0x320
 #define LAPIC_LINT0 0x350
 #define LAPIC_LINT1 0x360
@@ -20,6 +23,9 @@
 #define LAPIC_MASKED (1u << 16)
 #define LAPIC_ENABLE (1u << 8)
 #define DIVIDE_BY_1 0xbu
+#define COMMAND_ASSERT (1u << 14)
+#define COMMAND_PENDING (1u << 12)
+#define ID_SHIFT 24
 
 #define IOAPIC_PA 0xfec00000ull
 #define IOAPIC_STRIDE 0x10000ull
@@ -61,12 +67,13 @@ static void apic_io_write(uint32_t ioapic, uint32_t index, uint32_t value)
 	*apic_io_window(ioapic) = value;
 }
 
-/* A line's redirection entry: two registers, of which the upper one stays 0 (CPU 0). */
+/* A line's redirection entry: two registers, of which the upper one says which CPU: this one. */
 static void apic_line_write(uint32_t line, uint32_t flags)
 {
 	uint32_t ioapic = line >= ioapic_lines[0];
 	uint32_t pin = ioapic ? line - ioapic_lines[0] : line;
 
+	apic_io_write(ioapic, IOAPIC_LINE + 2 * pin + 1, apic_id() << ID_SHIFT);
 	apic_io_write(ioapic, IOAPIC_LINE + 2 * pin, flags | (VECTOR_IRQ_FIRST + line));
 }
 
@@ -87,17 +94,36 @@ static void apic_io_init(void)
 	}
 }
 
-void apic_init(void)
+void apic_cpu_init(void)
 {
-	port_out8(PIC_MASK_FIRST, PIC_ALL);
-	port_out8(PIC_MASK_SECOND, PIC_ALL);
-	kmap_device(KMAP_LAPIC, LAPIC_PA);
 	*apic_local(LAPIC_SPURIOUS) = LAPIC_ENABLE | VECTOR_SPURIOUS;
 	*apic_local(LAPIC_LINT0) = LAPIC_MASKED;
 	*apic_local(LAPIC_LINT1) = LAPIC_MASKED;
 	*apic_local(LAPIC_TIMER_DIVIDE) = DIVIDE_BY_1;
 	*apic_local(LAPIC_TIMER) = VECTOR_TIMER;
+}
+
+void apic_init(void)
+{
+	port_out8(PIC_MASK_FIRST, PIC_ALL);
+	port_out8(PIC_MASK_SECOND, PIC_ALL);
+	kmap_device(KMAP_LAPIC, LAPIC_PA);
+	apic_cpu_init();
 	apic_io_init();
+}
+
+uint32_t apic_id(void)
+{
+	return *apic_local(LAPIC_ID) >> ID_SHIFT;
+}
+
+void apic_ipi(uint32_t id, uint32_t what)
+{
+	while (*apic_local(LAPIC_COMMAND) & COMMAND_PENDING) {
+		__builtin_ia32_pause();
+	}
+	*apic_local(LAPIC_COMMAND_TO) = id << ID_SHIFT;
+	*apic_local(LAPIC_COMMAND) = COMMAND_ASSERT | what;
 }
 
 void apic_timer_arm(uint64_t ticks)

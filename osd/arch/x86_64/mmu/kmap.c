@@ -91,6 +91,16 @@ void kmap_device(vaddr_t va, paddr_t pa)
 	kmap_map_pages(va, pa, PAGE_SIZE, PTE_W | PTE_NX | PTE_PCD | PTE_PWT);
 }
 
+void kmap_read(paddr_t pa, void *dst, uint64_t n)
+{
+	paddr_t page = pa & ~(PAGE_SIZE - 1);
+
+	kmap_map_pages(KMAP_WINDOW, page, 2 * PAGE_SIZE, PTE_NX);
+	invlpg(KMAP_WINDOW);
+	invlpg(KMAP_WINDOW + PAGE_SIZE);
+	__builtin_memcpy(dst, (const char *)KMAP_WINDOW + (pa - page), n);
+}
+
 vaddr_t kmap_stack(uint32_t index)
 {
 	vaddr_t low =

@@ -7,7 +7,9 @@
 /* Device pages, behind all stacks. */
 #define KMAP_DEVICES 0x10000000ul
 #define KMAP_LAPIC (kmap_stacks() + KMAP_DEVICES)
-#define KMAP_IOAPIC (KMAP_LAPIC + PAGE_SIZE) /* one page each */
+#define KMAP_IOAPIC (KMAP_LAPIC + PAGE_SIZE)     /* one page each */
+#define KMAP_AP (KMAP_LAPIC + 3 * PAGE_SIZE)     /* where other CPUs begin (boot/ap.S) */
+#define KMAP_WINDOW (KMAP_LAPIC + 4 * PAGE_SIZE) /* two pages, of kmap_read */
 
 /* Where the kernel is, which each start draws anew; boot.S has it. */
 struct kmap_place {
@@ -23,6 +25,8 @@ extern paddr_t kmap_root;
 void kmap_init(void);
 /* Map a device register page. */
 void kmap_device(vaddr_t va, paddr_t pa);
+/* Copy what is not RAM of ours: n bytes at pa, at most a page. Before there are other CPUs. */
+void kmap_read(paddr_t pa, void *dst, uint64_t n);
 /*
  * Map fresh frames between unmapped guard pages; return the top. Index:
  * any number not used before.

@@ -34,6 +34,7 @@ uint64_t n_frame_uses;
 static struct memory_range ranges[BOOT_RANGES_MAX];
 static uint32_t n_ranges;
 static struct memory_range boot_image;
+static paddr_t rsdp;
 static paddr_t boot_first, boot_next, boot_end; /* pool of arch_boot_frames */
 static uint64_t n_given;                        /* frames of it that became user memory */
 
@@ -170,8 +171,14 @@ void memory_init(paddr_t start_info)
 		boot_image.bytes =
 		        memory_page_up(modules[0].base + modules[0].bytes) - boot_image.base;
 	}
+	rsdp = start->rsdp;
 	memory_pool_init();
 	memory_frame_uses_init();
+}
+
+paddr_t memory_rsdp(void)
+{
+	return rsdp;
 }
 
 paddr_t arch_boot_frames(uint64_t n)

@@ -1,13 +1,11 @@
 /*
- * User spaces, as far as the machine has a part in them: the kernel's half of a root, translations
- * that the CPU may still hold, and what the gate page consists of. Their tables are
- * osd/kernel/mmu's.
+ * User spaces, as far as the machine has a part in them: the kernel's half of a root, and what the
+ * gate page consists of. Their tables are osd/kernel/mmu's; translations that CPUs may still hold
+ * are entry/remote.c's.
  */
 #include "osd/arch/arch.h"
 #include "osd/arch/x86_64/mmu/kmap.h"
 #include "osd/arch/x86_64/x86.h"
-
-#define GONE_PAGES_MAX 32u /* more than that are flushed by reloading cr3 */
 
 /* Of entry.S. */
 extern const char gate_page[];
@@ -22,20 +20,4 @@ void arch_space_root_init(void *root)
 void arch_gate_write(void *page)
 {
 	__builtin_memcpy(page, gate_page, PAGE_SIZE);
-}
-
-void arch_space_gone(const struct arch_space *space, vaddr_t va, uint64_t n_pages)
-{
-	paddr_t root = arch_cpu_this()->root;
-
-	if (space != NULL && space->root != root) {
-		return;
-	}
-	if (n_pages > GONE_PAGES_MAX) {
-		cr3_write(root);
-		return;
-	}
-	for (uint64_t i = 0; i < n_pages; i++) {
-		invlpg(va + i * PAGE_SIZE);
-	}
 }
