@@ -33,7 +33,7 @@ struct test {
 extern const struct test tests_any[], tests_ipc[], tests_grant[], tests_device[], tests_slot[],
         tests_swap[], tests_space[], tests_table[], tests_mirror[], tests_fault[], tests_context[],
         tests_fpu[], tests_registers[], tests_record[], tests_abuse[], tests_supervise[],
-        tests_random[], tests_foreign[];
+        tests_random[], tests_foreign[], tests_cpus[];
 
 /* The value must be as wanted. */
 #define IS(want, expr) kcall_check((int64_t)(want), (int64_t)(expr), #expr, __FILE_NAME__, __LINE__)
@@ -138,6 +138,14 @@ static inline bool cpu_has_fsgsbase(void)
 /* Known values into registers of the FPU, for who looks from outside (tests/kernel/protection). */
 #define FPU_MARK 0x5ec4e75ec4e75ec4
 void fpu_mark(void);
+
+/*
+ * How many there are. Then all but one have something more urgent to do than anything else, for tests that
+ * tell from who runs that others do not.
+ */
+uint32_t cpus_count(void);
+void cpus_occupy(void);
+void cpus_release(void);
 
 uint32_t info_state(endpoint_t ep);
 struct slot_info info_of(endpoint_t ep);

@@ -367,6 +367,7 @@ static void test_short_urgent(void)
 {
 	nsec_t ran;
 
+	cpus_occupy();
 	puppet_new_at(&a, 0, "a", 0, CHILD_PRIORITY + 1);
 	puppet_new(&b, 1, "b", 0);
 	puppet_new(&c, 2, "c", 0);
@@ -394,6 +395,7 @@ static void test_short_urgent(void)
 	puppet_free(&c);
 	IS(E_OK, puppet_end(&a));
 	pair_free();
+	cpus_release();
 }
 
 const struct test tests_ipc[] = {

@@ -423,6 +423,7 @@ static void test_random_ipc(void)
 
 	draw_state = seed_choose();
 	n_fast_seen = 0;
+	cpus_occupy();
 	ref = (struct reference){0};
 	for (uint32_t a = 0; a < N_ACTORS; a++) {
 		actor_new(a);
@@ -445,6 +446,7 @@ static void test_random_ipc(void)
 	}
 	puppet_free(&spinner);
 	puppet_free(&spare);
+	cpus_release();
 }
 
 const struct test tests_random[] = {{"IPC at random against a reference", test_random_ipc}, {0}};

@@ -238,6 +238,7 @@ static bool zeroing_is_caught(void)
 /* The space ends between two pieces, or gets other pages where the next ones would be; or the caller ends. */
 static void test_between_pieces(void)
 {
+	cpus_occupy();
 	OK(zeroing_is_caught());
 	child_free(&child);
 	IS(E_INVAL, puppet_end(&p));
@@ -255,6 +256,7 @@ static void test_between_pieces(void)
 	IS(E_OK, child_map(&child, op_of(SPACE_UNMAP, CHILD_FREE_VA, TABLE_PAGES)));
 	map_at(ZEROED_LAST, child_frames(&child, 1));
 	child_free(&child);
+	cpus_release();
 }
 
 /*
@@ -265,12 +267,14 @@ static void test_changed_between_pieces(void)
 {
 	struct space_op *op = (struct space_op *)((struct space_batch *)SHARED_SCRATCH + 1);
 
+	cpus_occupy();
 	OK(zeroing_is_caught());
 	*op = op_of(SPACE_ZERO_ABSENT, CHILD_FREE_VA - PAGE_SIZE, 2); /* in two parts */
 	IS(E_INVAL, puppet_end(&p));
 	IS(0, ((struct space_batch *)SHARED_SCRATCH)->n_done);
 	puppet_free(&p);
 	child_free(&child);
+	cpus_release();
 }
 
 /* Or one that differs from it in one thing alone, and would be done unchecked. */
@@ -279,6 +283,7 @@ static void test_changed_in_one(void)
 	struct space_op *op = (struct space_op *)((struct space_batch *)SHARED_SCRATCH + 1);
 	struct child other;
 
+	cpus_occupy();
 	for (uint32_t what = 0; what < 6; what++) {
 		child_space_new(&other);
 		OK(zeroing_is_caught());
@@ -294,6 +299,7 @@ static void test_changed_in_one(void)
 		child_free(&child);
 		child_free(&other);
 	}
+	cpus_release();
 }
 
 /* Tables for all of a long operation are counted before it begins, and each is looked at. */
