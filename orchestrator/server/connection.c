@@ -4,11 +4,14 @@
  *
  *   a peer that does not say Hello within SERVER_HELLO_SEC is disconnected;
  *   one that asks nothing for SERVER_IDLE_SEC, and waits for nothing, too;
- *   a user other than root and lud's own has at most SERVER_GUESTS_MAX;
+ *   a user other than root and lud's own has at most SERVER_GUESTS_MAX, and fewer as places become few: the last
+ *   SERVER_SHARED are for users with less than SERVER_SHARE, the very last SERVER_FIRST for those who have none.
+ *   So some users who wait on all that they may have leave room for others;
  *   the last SERVER_KEPT places are for root, lud's own user and admins: all others together cannot fill them;
  *   when all places that a newcomer may have are taken, a newcomer takes the place of the oldest connection
  *   without a session, else of the one that has been idle longest, else of one that
- *   only follows the log; of those that it may end: a guest takes no admin's place.
+ *   only follows the log; of those that it may end: a guest takes no admin's place, and none of a user who has
+ *   fewer than itself.
  *
  * Only connections that wait for an answer keep their places against everybody.
  */
@@ -167,31 +170,6 @@ static bool connection_goes_before(const struct connection *a, const struct conn
 	                                    : a->quiet_since < b->quiet_since;
 }
 
-/*
- * Called when all places are taken, and when descriptors run out: what is freed may be enough for
- * whoever comes next.
- */
-bool connection_make_room(struct server *server, enum connection_rank rank)
-{
-	struct connection *connection;
-	struct connection *first = NULL;
-
-	LIST_FOREACH(connection, &server->connections, link)
-	{
-		if (connection->rank <= rank &&
-		        (!first || connection_goes_before(connection, first))) {
-			first = connection;
-		}
-	}
-	if (!first || control_client_load(first->client) == CONTROL_WAITS) {
-		return false;
-	}
-	log_warn("control: %s loses its place: all %zu are taken", first->peer.name,
-	        server->n_connections);
-	connection_free(first);
-	return true;
-}
-
 static size_t connection_n_of(const struct server *server, uint64_t uid)
 {
 	const struct connection *connection;
@@ -202,6 +180,53 @@ static size_t connection_n_of(const struct server *server, uint64_t uid)
 		n += connection->peer.uid == uid;
 	}
 	return n;
+}
+
+/* peer: who comes; NULL: anybody of that rank. */
+static bool connection_may_end(const struct connection *connection, enum connection_rank rank,
+        const struct access_peer *peer)
+{
+	const struct server *server = connection->server;
+
+	if (connection->rank > rank) {
+		return false;
+	}
+	return !peer || rank == CONNECTION_ADMIN || connection->peer.uid == peer->uid ||
+	       connection_n_of(server, connection->peer.uid) > connection_n_of(server, peer->uid);
+}
+
+/*
+ * Called when all places are taken, and when descriptors run out: what is freed may be enough for
+ * whoever comes next.
+ */
+bool connection_make_room(
+        struct server *server, enum connection_rank rank, const struct access_peer *peer)
+{
+	struct connection *connection;
+	struct connection *first = NULL;
+
+	LIST_FOREACH(connection, &server->connections, link)
+	{
+		if (connection_may_end(connection, rank, peer) &&
+		        (!first || connection_goes_before(connection, first))) {
+			first = connection;
+		}
+	}
+	if (!first || control_client_load(first->client) == CONTROL_WAITS) {
+		return false;
+	}
+	log_warn("control: %s loses its place: all of %zu that whoever comes may have are taken",
+	        first->peer.name, server->n_connections);
+	connection_free(first);
+	return true;
+}
+
+/* How many guests there may be for a user who has n connections to get another one. */
+static size_t connection_places(size_t n)
+{
+	size_t all = SERVER_CONNECTIONS_MAX - SERVER_KEPT;
+
+	return !n ? all : n < SERVER_SHARE ? all - SERVER_FIRST : all - SERVER_SHARED;
 }
 
 static size_t connection_n_guests(const struct server *server)
@@ -229,20 +254,23 @@ static enum connection_rank connection_rank(const struct access_peer *peer, unsi
 static const char *connection_objection(
         struct server *server, const struct access_peer *peer, unsigned int roles)
 {
+	size_t n = connection_n_of(server, peer->uid);
+
 	if (!roles) {
 		return "may not ask here";
 	}
-	if (!access_is_owner(peer) && connection_n_of(server, peer->uid) >= SERVER_GUESTS_MAX) {
+	if (!access_is_owner(peer) && n >= SERVER_GUESTS_MAX) {
 		return "has too many connections";
 	}
 	if (connection_rank(peer, roles) == CONNECTION_GUEST &&
-	        connection_n_guests(server) >= SERVER_CONNECTIONS_MAX - SERVER_KEPT &&
-	        !connection_make_room(server, CONNECTION_GUEST)) {
-		return "finds no place: every connection but those kept for admins waits for an "
-		       "answer";
+	        connection_n_guests(server) >= connection_places(n) &&
+	        !connection_make_room(server, CONNECTION_GUEST, peer)) {
+		return n ? "has its share of connections: the last places are for users with fewer"
+		         : "finds no place: every connection but those kept for admins waits for "
+		           "an answer";
 	}
 	if (server->n_connections >= SERVER_CONNECTIONS_MAX &&
-	        !connection_make_room(server, connection_rank(peer, roles))) {
+	        !connection_make_room(server, connection_rank(peer, roles), peer)) {
 		return "finds no place: every connection waits for an answer";
 	}
 	return NULL;

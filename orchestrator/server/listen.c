@@ -39,7 +39,7 @@ static void server_on_accept(evutil_socket_t listener, short what, void *arg)
 	}
 	/* The listener stays readable: without a pause lud would only spin here. */
 	log_warn("control: no descriptors left for another client");
-	(void)connection_make_room(server, CONNECTION_ADMIN);
+	(void)connection_make_room(server, CONNECTION_ADMIN, NULL);
 	event_del(server->accept_event);
 	evtimer_add(server->accept_again, &pause);
 }

@@ -7,6 +7,10 @@
 #define SERVER_CONNECTIONS_MAX 64u
 #define SERVER_KEPT 16u       /* of these, for root, lud's own user and admins */
 #define SERVER_GUESTS_MAX 16u /* of any one user but root and lud's own */
+/* Of the places of all such users the last ones, for those with fewer than SERVER_SHARE; of these the last, for those with none. */
+#define SERVER_SHARED 16u
+#define SERVER_SHARE 4u
+#define SERVER_FIRST 4u
 
 /* Whose place one may take: only of those of its own rank and below. */
 enum connection_rank {
@@ -45,7 +49,11 @@ struct server {
 /* connection.c: who is connected, for how long, and who goes when there is no room */
 void connection_admit(struct server *server, int fd);
 struct connection *connection_free(struct connection *connection);
-/* Ends the connection that can be missed most for one of this rank; false: every one that it may end waits for an answer. */
-bool connection_make_room(struct server *server, enum connection_rank rank);
+/*
+ * Ends the connection that can be missed most for one of this rank, of this peer (NULL: of anybody); false: every one that it
+ * may end waits for an answer.
+ */
+bool connection_make_room(
+        struct server *server, enum connection_rank rank, const struct access_peer *peer);
 /* Looks at the roles of everybody again. */
 void connections_reloaded(struct server *server);

@@ -149,12 +149,13 @@ def test_reload_lets_go(world):
 
 
 def test_full(world):
-    """Users who wait on every connection that they may have leave room for admins, and lose none for another one of them."""
+    """Users who wait on every connection that they may have leave room for others and for admins, and lose none for them."""
     if os.getuid() != 0:
         return
-    guests, other, admin = (65531, 65532, 65533), 65530, 65529
+    guests, few, admin = (65531, 65532, 65533), range(65521, 65527), 65529
+    last = (65520, 65519, 65518)
     with open(world.config, 'a', encoding='ascii') as f:
-        f.write('access:\n' + ''.join('  user/%d: operator\n' % uid for uid in (*guests, other)) + '  user/%d: admin\n' % admin)
+        f.write('access:\n' + ''.join('  user/%d: operator\n' % uid for uid in (*guests, *few, *last)) + '  user/%d: admin\n' % admin)
     world.prepare()
     for path in (world.dir, world.state):
         os.chmod(path, 0o755)
@@ -174,8 +175,21 @@ def test_full(world):
         return client
 
     with contextlib.ExitStack() as stack:
-        waiting = [holds(guests[n % 3], n) for n in range(48)]
-        assert is_refused(other, 'finds no place: every connection but') and is_refused(guests[0], 'has too many connections')
+        # Two take all that one user may have; whoever comes then has a share, and the last places are for those without any.
+        waiting = [holds(guests[n % 2], n) for n in range(32)]
+        assert is_refused(guests[0], 'has too many connections')
+        for uid in (guests[2], *few[:2]):
+            for n in range(4):
+                holds(uid, n)
+            assert is_refused(uid, 'has its share of connections')
+        for uid in few[2:]:
+            holds(uid, 0)
+            assert is_refused(uid, 'has its share of connections')
+        waiting[1].sock.close()
+        world.until(lambda: len(world.json('holds')['holds']) == 47)
+        assert is_refused(guests[1], 'has its share of connections')
+        holds(last[0], 0)
+        assert is_refused(last[1], 'finds no place: every connection but')
         for n in range(4):
             holds(admin, n)
         world.luctl('status')
@@ -184,9 +198,12 @@ def test_full(world):
         idle = stack.enter_context(harness.control_as(world, admin))
         waiting[0].sock.close()
         world.until(lambda: len(world.json('holds')['holds']) == 51)
-        guest = stack.enter_context(harness.control_as(world, guests[0]))
+        guest = stack.enter_context(harness.control_as(world, last[1]))
         guest.sock.settimeout(20)
-        with harness.control_as(world, other) as control:
+        # Nobody takes the place of a user who has fewer.
+        assert is_refused(guests[0], 'has its share of connections')
+        guest.call(20, hold_list={})
+        with harness.control_as(world, last[2]) as control:
             control.call(20, hold_list={})
             assert guest.sock.recv(1) == b''
             idle.call(20, hold_list={})
