@@ -159,6 +159,21 @@ def test_hold_ends(world):
     assert got['state'] == 'JOB_STATE_EXPIRED' and 'until Monday' in got['cause']['message'], got
 
 
+def test_again(world):
+    """What is asked for once more with its id, since the first answer was lost, is done; without one it says that it was so."""
+    world.prepare(2)
+    world.luctl('machine', 'add', 'spare')
+    job = left_at(world, 'forge.end', 0)
+    world.luctl('job', 'hold', str(job))
+    world.luctl('hold', '--all')
+    for words, code in ((['release', 'block', 'ds', '1'], 4), (['release', 'clear', 'ds', '1'], 3),
+                        (['unhold', '--all'], 3), (['job', 'resume', str(job)], 4), (['job', 'cancel', str(job)], 3),
+                        (['release', 'remove', 'ds', '2'], 3), (['machine', 'remove', 'spare'], 3)):
+        for _ in range(2):
+            world.luctl(*words, '--request-id', 'x')
+        world.luctl(*words, code=code)
+
+
 def test_killed(world):
     """kill -9 around each write of a hold, a release and a cancel: the job is where it was, or where it was to go."""
     world.prepare()

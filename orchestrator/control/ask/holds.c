@@ -279,13 +279,14 @@ void control_on_unhold(struct control_client *client, const Control__Request *re
 	        engine_rules(control_engine(client)), targets.list, targets.n, any, &by, &failure);
 	engine_rules_changed(control_engine(client));
 	control_holds_look(client->control);
-	if (r) {
+	if (r && !(r == RULES_E_NONE && control_may_be_again(request))) {
 		control_hold_refuse(client, request->id, r, &failure);
 	} else {
 		control_holds_answer(client, request->id);
 	}
 }
 
+/* Those of all machines: a person who wonders what keeps something does not know whose it is. */
 void control_on_hold_list(struct control_client *client, const Control__Request *request)
 {
 	control_holds_answer(client, request->id);

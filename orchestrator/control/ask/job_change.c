@@ -37,14 +37,25 @@ static void control_change_refuse(
 	        failure);
 }
 
+/* One that ended otherwise was not: who asks again for its end is told how it did. */
+static bool control_was_cancelled(struct control_client *client, int64_t job)
+{
+	struct job_row row;
+	int r = store_job_find(control_db(client), job, &row);
+
+	err_forget();
+	return !r && row.state == JOB_CANCELLED;
+}
+
 /* Waits for the end, which may have come already. */
 void control_on_job_cancel(struct control_client *client, const Control__Request *request)
 {
 	int64_t job = (int64_t)request->job_cancel->job;
+	bool is_again = control_may_be_again(request) && control_was_cancelled(client, job);
 	struct failure failure = {0};
 
-	if (engine_cancel(
-	            control_engine(client), job, client->who.name, request->reason, &failure)) {
+	if (!is_again && engine_cancel(control_engine(client), job, client->who.name,
+	                         request->reason, &failure)) {
 		control_change_refuse(client, request->id, request->job_cancel->job, &failure);
 		return;
 	}
@@ -70,12 +81,14 @@ void control_on_job_hold(struct control_client *client, const Control__Request *
 	control_wait_job(client, request->id, (int64_t)asked->job, true);
 }
 
+/* Answers at once, by where the job stands then: it may be put off again by what holds it. */
 void control_on_job_release(struct control_client *client, const Control__Request *request)
 {
 	int64_t job = (int64_t)request->job_release->job;
 	struct failure failure = {0};
 
-	if (engine_release(control_engine(client), job, &failure)) {
+	if (engine_release(control_engine(client), job, &failure) &&
+	        !(control_may_be_again(request) && !strcmp(failure.code, "not-held"))) {
 		control_change_refuse(client, request->id, request->job_release->job, &failure);
 		return;
 	}

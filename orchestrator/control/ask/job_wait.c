@@ -39,6 +39,11 @@ struct job_asked control_asked(const struct control_client *client, const Contro
 	return asked;
 }
 
+bool control_may_be_again(const Control__Request *request)
+{
+	return *request->request_id != '\0';
+}
+
 /* A watch hears of all jobs; a wait is for a few. */
 static bool control_waits_for(const struct control_wait *wait, int64_t job)
 {

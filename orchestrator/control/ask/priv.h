@@ -64,6 +64,11 @@ bool control_plan_is_meant(
 /* job_wait.c: who asks, why, and under which id; texts are the request's */
 struct job_asked control_asked(
         const struct control_client *client, const Control__Request *request);
+/*
+ * Whether a request that finds done what it asks for counts as having done it: one with an id may be the same once more, of
+ * somebody whom a lud that ended left without an answer. One without is told that there was nothing to do.
+ */
+bool control_may_be_again(const Control__Request *request);
 /* Answers when what ->jobs holds is settled; detach: with what is known now */
 void control_jobs_wait(struct control_wait *wait, bool detach);
 void control_wait_job(struct control_client *client, uint64_t id, int64_t job, bool detach);

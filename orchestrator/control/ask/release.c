@@ -334,6 +334,10 @@ void control_on_release_block(struct control_client *client, const Control__Requ
 	if (!control_release_find(client, request->id, ask->service, ask->release, &row)) {
 		return;
 	}
+	if (row.blocked_us && control_may_be_again(request)) {
+		control_done(client, request->id, "");
+		return;
+	}
 	if (row.blocked_us) {
 		failure_set(&failure, "blocked", ask->service,
 		        "`luctl release clear` lifts it; then it can be blocked for another reason",
@@ -354,6 +358,10 @@ void control_on_release_clear(struct control_client *client, const Control__Requ
 	struct failure failure;
 
 	if (!control_release_find(client, request->id, ask->service, ask->release, &row)) {
+		return;
+	}
+	if (!row.blocked_us && control_may_be_again(request)) {
+		control_done(client, request->id, "");
 		return;
 	}
 	if (!row.blocked_us) {

@@ -125,7 +125,7 @@ void control_on_release_remove(struct control_client *client, const Control__Req
 	if (release_needed(client, &row, why, sizeof(why)) < 0) {
 		err_forget();
 		control_refuse_record(client, request->id);
-	} else if (!*row.path && !ask->spare) {
+	} else if (!*row.path && !ask->spare && !control_may_be_again(request)) {
 		failure_set(&failure, "no-kit", ask->service,
 		        "`luctl release list` shows which releases have their kit",
 		        "the kit of release %" PRId64 " was removed already", row.counter);
