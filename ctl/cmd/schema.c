@@ -53,9 +53,10 @@ static const struct {
 
 #define SCHEMA_N(list) (sizeof(list) / sizeof((list)[0]))
 
-/* Messages that answers.def names, which no answer of lud has in it. */
-static const ProtobufCMessageDescriptor *const schema_messages[] = {
-        &control__event__descriptor, &machine__log_line__descriptor};
+/* Messages that answers.def names. */
+static const ProtobufCMessageDescriptor *const schema_messages[] = {&control__event__descriptor,
+        &machine__log_line__descriptor, &control__service_status__descriptor,
+        &control__crash__descriptor};
 
 /* The kind of answer with this name in upper case; NULL: that is no name of one. */
 static const ProtobufCMessageDescriptor *schema_reply(const char *name)
