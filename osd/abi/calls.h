@@ -19,21 +19,24 @@ enum {
 
 /* slot_create */
 #define SLOT_UNCOMMITTED 1u
+#define SLOT_PROGRAM 2u /* of a class, in a slot from N_SERVICE_SLOTS on; else a service */
 struct slot_params {
 	char name[SERVICE_NAME_LEN];
 	space_t space;
 	uint32_t flags;        /* SLOT_* */
 	uint32_t priority;     /* 0 highest .. 7 lowest */
 	uint32_t quantum_usec; /* 0: the kernel's default */
+	uint32_t ipc_class;    /* of a program: below N_CLASSES; of a service: 0 */
 };
 
 #define PRIV_IO_MAX 8
 #define PRIV_MMIO_MAX 4
 #define PRIV_IRQ_MAX 8
 struct slot_privileges {
-	uint64_t calls[4];             /* bit n: call KCALL_BASE + n */
-	uint64_t ipc_to[N_SLOTS / 64]; /* bit n: may send to slot n */
-	uint32_t rank;                 /* higher is called by lower */
+	uint64_t calls[4];                     /* bit n: call KCALL_BASE + n */
+	uint64_t ipc_to[N_SERVICE_SLOTS / 64]; /* bit n: may send to slot n, a service */
+	uint64_t ipc_classes;                  /* bit n: may send to programs of class n */
+	uint32_t rank;                         /* higher is called by lower */
 	uint8_t n_io, n_mmio, n_irq, pad;
 	struct {
 		uint16_t first, last;

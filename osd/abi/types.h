@@ -4,12 +4,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define N_SLOTS 256
+#define N_SLOTS 16384
+/* Slots below this one are services', which masks name one by one. */
+#define N_SERVICE_SLOTS 256
+/* Programs, in the slots above, are named by class. */
+#define N_CLASSES 64
 #define N_SPACES 256
 #define PAGE_SIZE 4096ul
 #define SERVICE_NAME_LEN 24
 
-/* Slot number in bits 0..7, incarnation (1..2^23-1) above; negative values are special. */
+/* Slot number in bits 0..13, incarnation (1..2^17-1) above; negative values are special. */
 typedef int32_t endpoint_t;
 /* Zero or a negative value of errors.def; calls may return a positive value instead of 0. */
 typedef int64_t err_t;
@@ -27,8 +31,8 @@ typedef uint32_t space_t;
 #define EP_HARDWARE ((endpoint_t) - 5)
 #define EP_SELF ((endpoint_t) - 6)
 
-#define EP_MAKE(slot, incarnation) ((endpoint_t)((slot) | ((incarnation) << 8)))
-#define EP_SLOT(ep) ((uint32_t)(ep) & 0xff)
+#define EP_MAKE(slot, incarnation) ((endpoint_t)((slot) | ((incarnation) << 14)))
+#define EP_SLOT(ep) ((uint32_t)(ep) & (N_SLOTS - 1))
 /* The kernel loads these two from the boot image, in this order. */
 #define EP_VM EP_MAKE(0, 1)
 #define EP_RS EP_MAKE(1, 1)

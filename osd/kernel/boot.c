@@ -207,8 +207,7 @@ static struct slot *boot_slot_make(uint32_t number)
 	if (space_fpu_give(space, fpu) != E_OK || space_queue_give(space, queue) != E_OK) {
 		panic("no memory for the registers and messages of %.24s", params.name);
 	}
-	slot_open(slot_at(number), &params, space, EP_NONE);
-	return slot_at(number);
+	return slot_open(number, &params, space, EP_NONE);
 }
 
 /* VM keeps memory, RS everything else; neither drives devices. */
@@ -224,6 +223,7 @@ static void boot_privileges_give(void)
 	vm.ipc_to[0] = 1ull << EP_SLOT(EP_RS);
 	__builtin_memset(rs.calls, 0xff, sizeof(rs.calls));
 	__builtin_memset(rs.ipc_to, 0xff, sizeof(rs.ipc_to));
+	rs.ipc_classes = UINT64_MAX;
 	slot_privileges_set(slot_at(EP_SLOT(EP_VM)), &vm);
 	slot_privileges_set(slot_at(EP_SLOT(EP_RS)), &rs);
 }

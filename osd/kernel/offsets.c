@@ -12,6 +12,7 @@ CHECK(struct space, mmu.arch.root, SPACE_ROOT);
 CHECK(struct slot, endpoint, SLOT_ENDPOINT);
 CHECK(struct slot, is_held, SLOT_HELD);
 CHECK(struct slot, pending, SLOT_PENDING);
+CHECK(struct slot, ipc_index, SLOT_IPC_INDEX);
 CHECK(struct slot, ipc_to, SLOT_IPC_TO);
 CHECK(struct instance, context, 0);
 CHECK(struct instance, run_word, INSTANCE_RUN);
@@ -24,6 +25,9 @@ CHECK(struct instance, above_mask, INSTANCE_ABOVE);
 CHECK(struct thread, instance, 0);
 CHECK(struct thread, slot, OF_SLOT);
 _Static_assert(sizeof(struct thread) <= 1024, "there are many of them");
+_Static_assert(EP_SLOT(EP_MAKE(SLOT_NUMBER_MASK, 1)) == SLOT_NUMBER_MASK &&
+                       EP_SLOT(-1) == SLOT_NUMBER_MASK,
+        "offsets.h");
 _Static_assert(SLOT_RUNNABLE == STATE_RUNNABLE && SLOT_RECEIVING == STATE_RECEIVING &&
                        SLOT_WAITING_REPLY == STATE_WAITING_REPLY,
         "offsets.h");

@@ -20,15 +20,13 @@ static const char *const panic_state_names[SLOT_STATE_N] = {
 
 static void panic_slots_dump(void)
 {
-	for (uint32_t i = 0; i < N_SLOTS; i++) {
-		const struct slot *slot = slot_at(i);
+	for (struct list *at = slots_live.next; at != &slots_live; at = at->next) {
+		const struct slot *slot = slot_linked(at);
 		const struct instance *instance = slot->instance;
-		if (!slot->is_live) {
-			continue;
-		}
-		log_printf("slot %u endpoint %x %.24s: %s peer %x%s%s%s pending %x ip %lx\n", i,
-		        (uint32_t)slot->endpoint, slot->name, panic_state_names[instance->state],
-		        (uint32_t)instance->peer, instance->is_stopped ? " stopped" : "",
+		log_printf("slot %u endpoint %x %.24s: %s peer %x%s%s%s pending %x ip %lx\n",
+		        slot->number, (uint32_t)slot->endpoint, slot->name,
+		        panic_state_names[instance->state], (uint32_t)instance->peer,
+		        instance->is_stopped ? " stopped" : "",
 		        instance->is_uncommitted ? " uncommitted" : "",
 		        slot->is_held ? " held" : "", slot->pending,
 		        arch_context_pc(&instance->context));

@@ -42,10 +42,12 @@
 #define CPU_CYCLES_LAST 248
 #define CPU_IPC_FAST 256
 #define SPACE_ROOT 0
-#define SLOT_ENDPOINT 48
-#define SLOT_HELD 53
-#define SLOT_PENDING 56
-#define SLOT_IPC_TO 72
+#define SLOT_NUMBER_MASK 0x3fff
+#define SLOT_ENDPOINT 64
+#define SLOT_HELD 69
+#define SLOT_PENDING 72
+#define SLOT_IPC_INDEX 80
+#define SLOT_IPC_TO 88
 #define OF_SLOT 528 /* from an instance to the slot beside it */
 #define INSTANCE_RUN CTX_SIZE
 #define INSTANCE_PEER (CTX_SIZE + 4)

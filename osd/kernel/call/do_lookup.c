@@ -1,5 +1,5 @@
 /*
- * From a name to an endpoint. Around an update two slots have one name: the service's own slot, and
+ * From a name to the endpoint of a service. Around an update two slots have one name: the service's own slot, and
  * the spare one that holds the new instance before the swap and the old one after it. The identity
  * is never in the spare: before the swap that one is uncommitted, during the transaction the other
  * is held, afterwards the spare is at rest.
@@ -42,7 +42,7 @@ err_t do_lookup(struct instance *self, const uint64_t *args)
 	if (err != E_OK) {
 		return err;
 	}
-	for (unsigned int i = 0; i < N_SLOTS; i++) {
+	for (unsigned int i = 0; i < N_SERVICE_SLOTS; i++) {
 		int rank = lookup_rank(slot_at(i), name);
 
 		if (rank > best_rank) {

@@ -4,6 +4,8 @@
 #include "osd/kernel/object/space.h"
 #include "osd/kernel/fault/usercopy.h"
 
+#define SLOT_FLAGS (SLOT_UNCOMMITTED | SLOT_PROGRAM)
+
 static bool slot_name_is_valid(const char name[SERVICE_NAME_LEN])
 {
 	unsigned int n = 0;
@@ -22,24 +24,29 @@ static bool slot_name_is_valid(const char name[SERVICE_NAME_LEN])
 	return n == SERVICE_NAME_LEN;
 }
 
+static bool slot_class_is_valid(const struct slot_params *params)
+{
+	return params->ipc_class < (params->flags & SLOT_PROGRAM ? N_CLASSES : 1);
+}
+
 static err_t check_slot_create(struct instance *self, vaddr_t address,
-        struct slot_params *ret_params, struct space **ret_space, struct slot **ret_slot)
+        struct slot_params *ret_params, struct space **ret_space, uint32_t *ret_number)
 {
 	err_t err = user_read(self, address, ret_params, sizeof(*ret_params));
 
 	if (err != E_OK) {
 		return err;
 	}
-	if (!slot_name_is_valid(ret_params->name) || ret_params->flags & ~SLOT_UNCOMMITTED ||
-	        ret_params->priority >= N_PRIORITIES) {
+	if (!slot_name_is_valid(ret_params->name) || ret_params->flags & ~SLOT_FLAGS ||
+	        ret_params->priority >= N_PRIORITIES || !slot_class_is_valid(ret_params)) {
 		return E_INVAL;
 	}
 	*ret_space = space_of(ret_params->space);
 	if (!*ret_space) {
 		return E_INVAL;
 	}
-	*ret_slot = slot_free_find();
-	if (!*ret_slot) {
+	*ret_number = slot_number_free(ret_params->flags & SLOT_PROGRAM);
+	if (*ret_number == N_SLOTS) {
 		return E_FULL;
 	}
 	return (*ret_space)->instance ? E_BUSY : E_OK;
@@ -49,12 +56,11 @@ err_t do_slot_create(struct instance *self, const uint64_t *args)
 {
 	struct slot_params params;
 	struct space *space;
-	struct slot *slot;
-	err_t err = check_slot_create(self, args[0], &params, &space, &slot);
+	uint32_t number;
+	err_t err = check_slot_create(self, args[0], &params, &space, &number);
 
 	if (err != E_OK) {
 		return err;
 	}
-	slot_open(slot, &params, space, self->slot->endpoint);
-	return slot->endpoint;
+	return slot_open(number, &params, space, self->slot->endpoint)->endpoint;
 }

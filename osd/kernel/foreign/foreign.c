@@ -33,8 +33,8 @@ void foreign_call(struct instance *self)
 
 void foreign_callers_end(const struct slot *slot, err_t reason, bool all)
 {
-	for (uint32_t i = 0; i < N_SLOTS; i++) {
-		struct instance *instance = slot_at(i)->instance;
+	for (struct list *at = slots_live.next; at != &slots_live; at = at->next) {
+		struct instance *instance = slot_linked(at)->instance;
 
 		if (instance->is_foreign && instance->peer == slot->endpoint &&
 		        (instance->state == SLOT_WAITING_REPLY ||

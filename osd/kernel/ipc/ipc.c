@@ -17,11 +17,9 @@
 #include "osd/kernel/sched/cpu.h"
 #include "osd/kernel/sched/state.h"
 
-static inline bool ipc_may_send(const struct slot *from, endpoint_t to)
+static inline bool ipc_may_send(const struct slot *from, const struct slot *to)
 {
-	uint32_t number = EP_SLOT(to);
-
-	return from->ipc_to[number / 64] >> number % 64 & 1;
+	return from->ipc_to[to->ipc_index / 64] >> to->ipc_index % 64 & 1;
 }
 
 static void ipc_foreign_call_get(struct instance *from, struct message *ret)
@@ -56,7 +54,7 @@ static err_t ipc_check_target(struct instance *self, endpoint_t to, struct slot 
 	if (target == NULL) {
 		return E_DEAD;
 	}
-	if (!ipc_may_send(self->slot, to)) {
+	if (!ipc_may_send(self->slot, target)) {
 		self->slot->n_ipc_masked++;
 		return E_PERM;
 	}
@@ -178,7 +176,7 @@ static void ipc_pending_update(struct slot *slot)
 {
 	uint64_t any = slot->notified_by_kernel;
 
-	for (uint32_t i = 0; i < N_SLOTS / 64; i++) {
+	for (uint32_t i = 0; i < N_SERVICE_SLOTS / 64; i++) {
 		any |= slot->notified_by[i];
 	}
 	slot->pending = (slot->pending & ~PENDING_NOTIFY) | (any != 0 ? PENDING_NOTIFY : 0);
@@ -212,7 +210,7 @@ static bool ipc_take_kernel(struct slot *slot, endpoint_t from, struct message *
 
 static bool ipc_take_notification(struct slot *slot, endpoint_t from, struct message *message)
 {
-	for (uint32_t i = 0; i < N_SLOTS; i++) {
+	for (uint32_t i = 0; i < N_SERVICE_SLOTS; i++) {
 		if (slot->notified_by[i / 64] >> i % 64 == 0) {
 			i |= 63; /* nothing more in this word */
 			continue;
@@ -384,6 +382,9 @@ err_t ipc_notify(struct instance *self, endpoint_t to)
 	if (err != E_OK) {
 		return err;
 	}
+	if (number >= N_SERVICE_SLOTS) {
+		return E_PERM;
+	}
 	target->notified_by[number / 64] |= 1ull << number % 64;
 	target->pending |= PENDING_NOTIFY;
 	ipc_deliver_waiting(target);
@@ -455,8 +456,8 @@ void ipc_cancel(struct instance *instance, err_t result)
 
 void ipc_callers_end(struct slot *slot, err_t result, bool all)
 {
-	for (uint32_t i = 0; i < N_SLOTS; i++) {
-		struct instance *instance = slot_at(i)->instance;
+	for (struct list *at = slots_live.next; at != &slots_live; at = at->next) {
+		struct instance *instance = slot_linked(at)->instance;
 		if (instance->peer != slot->endpoint) {
 			continue;
 		}
@@ -472,8 +473,11 @@ void ipc_notifications_forget(struct slot *source)
 {
 	uint32_t number = source->number;
 
-	for (uint32_t i = 0; i < N_SLOTS; i++) {
-		struct slot *slot = slot_at(i);
+	if (number >= N_SERVICE_SLOTS) {
+		return;
+	}
+	for (struct list *at = slots_live.next; at != &slots_live; at = at->next) {
+		struct slot *slot = slot_linked(at);
 
 		slot->notified_by[number / 64] &= ~(1ull << number % 64);
 		ipc_pending_update(slot);
@@ -495,8 +499,8 @@ err_t ipc_park(struct instance *self, struct slot *on)
 
 void ipc_unpark(struct slot *on)
 {
-	for (uint32_t i = 0; i < N_SLOTS; i++) {
-		struct instance *instance = slot_at(i)->instance;
+	for (struct list *at = slots_live.next; at != &slots_live; at = at->next) {
+		struct instance *instance = slot_linked(at)->instance;
 		if (instance->state == SLOT_PARKED && instance->peer == on->endpoint) {
 			arch_context_restart(&instance->context);
 			instance_state_set(instance, SLOT_RUNNABLE);

@@ -17,7 +17,6 @@
 #include "osd/kernel/object/space.h"
 #include "osd/kernel/sched/state.h"
 
-#define INCARNATION_MAX ((1u << 23) - 1)
 #define QUANTUM_DEFAULT_NSEC (10 * 1000 * 1000ull)
 
 static void life_instance_open(
@@ -48,18 +47,18 @@ static void life_instance_open(
 	instance->n_vm_faults = 0;
 }
 
-void slot_open(struct slot *slot, const struct slot_params *params, struct space *space,
+struct slot *slot_open(uint32_t number, const struct slot_params *params, struct space *space,
         endpoint_t supervisor)
 {
-	KASSERT(!slot->is_live);
-	slot->incarnation = slot->incarnation < INCARNATION_MAX ? slot->incarnation + 1 : 1;
-	slot->endpoint = EP_MAKE(slot->number, slot->incarnation);
-	slot->is_live = 1;
+	struct slot *slot = slot_take(number);
+
+	slot->ipc_index = number < N_SERVICE_SLOTS ? number : N_SERVICE_SLOTS + params->ipc_class;
 	slot->supervisor = supervisor;
 	__builtin_memcpy(slot->name, params->name, sizeof(slot->name));
 	life_instance_open(slot->instance, params, space);
 	slot_async_set(slot, space->queue);
 	slot_privileges_set(slot, &(struct slot_privileges){0});
+	return slot;
 }
 
 static void life_instance_close(struct instance *instance)
@@ -82,10 +81,10 @@ static void life_orphans_pass_on(const struct slot *slot)
 	struct slot *heir = slot_of(slot->supervisor);
 	bool has_orphans = false;
 
-	for (uint32_t i = 0; i < N_SLOTS; i++) {
-		struct slot *other = slot_at(i);
+	for (struct list *at = slots_live.next; at != &slots_live; at = at->next) {
+		struct slot *other = slot_linked(at);
 
-		if (other->is_live && other->supervisor == slot->endpoint) {
+		if (other->supervisor == slot->endpoint) {
 			other->supervisor = slot->supervisor;
 			has_orphans = true;
 		}
@@ -107,8 +106,6 @@ void slot_close(struct slot *slot)
 	alarm_set(slot, 0);
 	irq_release(slot);
 	life_instance_close(slot->instance);
-	slot->is_live = 0;
-	slot->endpoint = slot_endpoint_closed(slot->number);
 	slot->supervisor = EP_NONE;
 	slot->pending = 0;
 	slot->notified_by_kernel = 0;
@@ -119,6 +116,7 @@ void slot_close(struct slot *slot)
 	slot->n_ipc_masked = 0;
 	slot->commit_nsec = slot->first_receive_nsec = 0;
 	slot->log_rate = (struct log_rate){0};
+	slot_give(slot);
 }
 
 void slot_instances_exchange(struct slot **a, struct slot **b)

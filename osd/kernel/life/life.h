@@ -3,10 +3,10 @@
 #include "osd/kernel/object/slot.h"
 
 /*
- * Take a free slot: new incarnation, instance in SLOT_NEW over space (which has no instance yet),
- * no privileges.
+ * A slot with this number (slot_number_free): new incarnation, instance in SLOT_NEW over space (which
+ * has no instance yet), no privileges.
  */
-void slot_open(struct slot *slot, const struct slot_params *params, struct space *space,
+struct slot *slot_open(uint32_t number, const struct slot_params *params, struct space *space,
         endpoint_t supervisor);
 /*
  * End a slot and the instance behind it: its supervisor takes over what it supervised, senders and

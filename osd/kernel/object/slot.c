@@ -7,42 +7,139 @@
 #include "osd/kernel/base/kassert.h"
 #include "osd/kernel/object/rights.h"
 
-struct instance *slot_table[N_SLOTS];
-static struct thread threads[N_SLOTS];
+#define INCARNATION_MAX ((1u << 17) - 1)
+#define N_THREADS 256u
+#define N_PROGRAMS (N_SLOTS - N_SERVICE_SLOTS)
 
-endpoint_t slot_endpoint_closed(uint32_t number)
+struct instance *slot_table[N_SLOTS];
+struct list slots_live = {&slots_live, &slots_live};
+static struct list threads_free = {&threads_free, &threads_free};
+static struct thread threads[N_THREADS], thread_none;
+
+/* What outlives a slot, of each number; programs' that were given back are in a queue. */
+static struct {
+	uint32_t incarnation : 17; /* last one used */
+	uint32_t next : 14;        /* in the queue; 0: the last one */
+} numbers[N_SLOTS];
+static uint32_t programs_first, programs_last; /* of the queue; 0: it is empty */
+static uint32_t n_programs_used;               /* numbers above these were never used */
+
+static void slot_thread_init(struct thread *thread)
 {
-	return EP_MAKE(number ^ 1, 0);
+	struct slot *slot = &thread->slot;
+	struct instance *instance = &thread->instance;
+
+	slot->endpoint = EP_NONE;
+	slot->instance = instance;
+	slot->supervisor = EP_NONE;
+	list_init(&slot->senders);
+	list_init(&slot->alarm_link);
+	list_init(&slot->link);
+	instance->slot = slot;
+	instance->state = SLOT_STOPPED;
+	instance->peer = EP_NONE;
+	list_init(&instance->ready_link);
+	list_init(&instance->sender_link);
+	list_init(&instance->fault_link);
+	list_init(&instance->event_link);
 }
 
 void slots_init(void)
 {
+	slot_thread_init(&thread_none);
 	for (uint32_t i = 0; i < N_SLOTS; i++) {
-		struct slot *slot = &threads[i].slot;
-		struct instance *instance = &threads[i].instance;
-
-		slot_table[i] = instance;
-		slot->number = i;
-		slot->endpoint = slot_endpoint_closed(i);
-		slot->instance = instance;
-		slot->supervisor = EP_NONE;
-		list_init(&slot->senders);
-		list_init(&slot->alarm_link);
-		instance->slot = slot;
-		instance->state = SLOT_STOPPED;
-		instance->peer = EP_NONE;
-		list_init(&instance->ready_link);
-		list_init(&instance->sender_link);
-		list_init(&instance->fault_link);
-		list_init(&instance->event_link);
+		slot_table[i] = &thread_none.instance;
 	}
+	for (uint32_t i = 0; i < N_THREADS; i++) {
+		slot_thread_init(&threads[i]);
+		list_push(&threads_free, &threads[i].slot.link);
+	}
+}
+
+static uint32_t slot_number_service(void)
+{
+	uint32_t number = 0;
+
+	while (number < N_SERVICE_SLOTS && slot_at(number)->is_live) {
+		number++;
+	}
+	return number < N_SERVICE_SLOTS ? number : N_SLOTS;
+}
+
+static uint32_t slot_number_program(void)
+{
+	if (n_programs_used < N_PROGRAMS) {
+		return N_SERVICE_SLOTS + n_programs_used;
+	}
+	return programs_first != 0 ? programs_first : N_SLOTS;
+}
+
+uint32_t slot_number_free(bool is_program)
+{
+	if (list_is_empty(&threads_free)) {
+		return N_SLOTS;
+	}
+	return is_program ? slot_number_program() : slot_number_service();
+}
+
+static void slot_number_take(uint32_t number)
+{
+	uint32_t last = numbers[number].incarnation;
+
+	if (number >= N_SERVICE_SLOTS + n_programs_used) {
+		n_programs_used++;
+	} else if (number >= N_SERVICE_SLOTS) {
+		programs_first = numbers[number].next;
+		programs_last = programs_first != 0 ? programs_last : 0;
+	}
+	numbers[number].incarnation = last < INCARNATION_MAX ? last + 1 : 1;
+}
+
+static void slot_number_give(uint32_t number)
+{
+	if (number < N_SERVICE_SLOTS) {
+		return;
+	}
+	numbers[number].next = 0;
+	if (programs_last != 0) {
+		numbers[programs_last].next = number & (N_SLOTS - 1);
+	} else {
+		programs_first = number;
+	}
+	programs_last = number;
+}
+
+struct slot *slot_take(uint32_t number)
+{
+	struct slot *slot;
+
+	KASSERT(!slot_at(number)->is_live && !list_is_empty(&threads_free));
+	slot = slot_linked(threads_free.prev);
+	slot_number_take(number);
+	list_remove(&slot->link);
+	list_push(&slots_live, &slot->link);
+	slot_table[number] = slot->instance;
+	slot->number = number;
+	slot->endpoint = EP_MAKE(number, numbers[number].incarnation);
+	slot->is_live = 1;
+	return slot;
+}
+
+void slot_give(struct slot *slot)
+{
+	slot->is_live = 0;
+	slot->endpoint = EP_NONE;
+	slot_table[slot->number] = &thread_none.instance;
+	slot_number_give(slot->number);
+	list_remove(&slot->link);
+	list_push(&threads_free, &slot->link);
 }
 
 struct slot *slot_of(endpoint_t endpoint)
 {
 	struct slot *slot = slot_at(EP_SLOT(endpoint));
 
-	return slot->endpoint == endpoint ? slot : NULL;
+	return endpoint >= 0 && slot->endpoint == endpoint ? slot : NULL;
 }
 
 err_t slot_supervised(struct instance *self, endpoint_t endpoint, struct slot **ret_slot)
@@ -59,22 +156,12 @@ err_t slot_supervised(struct instance *self, endpoint_t endpoint, struct slot **
 	return E_OK;
 }
 
-struct slot *slot_free_find(void)
-{
-	for (uint32_t i = 0; i < N_SLOTS; i++) {
-		if (!slot_at(i)->is_live) {
-			return slot_at(i);
-		}
-	}
-	return NULL;
-}
-
 uint32_t slots_free_count(void)
 {
 	uint32_t n_free = 0;
 
-	for (uint32_t i = 0; i < N_SLOTS; i++) {
-		n_free += !slot_at(i)->is_live;
+	for (const struct list *at = threads_free.next; at != &threads_free; at = at->next) {
+		n_free++;
 	}
 	return n_free;
 }
@@ -104,6 +191,7 @@ static void slot_identity_set(struct slot *slot, const struct slot *identity)
 	slot->async = here.async;
 	slot->senders = here.senders;
 	slot->alarm_link = here.alarm_link;
+	slot->link = here.link;
 	slot_table[slot->number] = slot->instance;
 }
 
@@ -122,7 +210,8 @@ void slot_exchange(struct slot *a, struct slot *b)
 void slot_privileges_set(struct slot *slot, const struct slot_privileges *privileges)
 {
 	slot->privileges = *privileges;
-	__builtin_memcpy(slot->ipc_to, privileges->ipc_to, sizeof(slot->ipc_to));
+	__builtin_memcpy(slot->ipc_to, privileges->ipc_to, sizeof(privileges->ipc_to));
+	slot->ipc_to[N_SERVICE_SLOTS / 64] = privileges->ipc_classes;
 	slot_calls_refresh(slot);
 }
 

@@ -25,6 +25,7 @@ struct slot {
 	struct message *async;     /* ring of N_ASYNC, in the space's queue frame; NULL: none */
 	struct list senders;       /* instances in SLOT_SENDING, oldest first */
 	struct list alarm_link;
+	struct list link; /* live slots, or threads that have none */
 
 	endpoint_t endpoint;
 	uint8_t is_live;
@@ -32,11 +33,13 @@ struct slot {
 	uint16_t pad;
 	/* Anything to receive without waiting? Bits PENDING_*; kept by ipc.c. */
 	uint32_t pending;
-	uint32_t incarnation; /* last one used */
-	uint32_t number;      /* in endpoint, while it is live */
-	uint64_t ipc_to[N_SLOTS /
-	                64]; /* copy of privileges.ipc_to: near the endpoint for the fast path */
-	uint64_t notified_by[N_SLOTS / 64];
+	uint32_t number; /* in endpoint */
+	/* Of the bit in a sender's ipc_to: the number, or N_SERVICE_SLOTS and the class of a program. */
+	uint32_t ipc_index;
+	uint32_t pad2;
+	/* A copy of privileges.ipc_to and ipc_classes, near the endpoint for the fast path. */
+	uint64_t ipc_to[N_SERVICE_SLOTS / 64 + 1];
+	uint64_t notified_by[N_SERVICE_SLOTS / 64];
 	uint32_t notified_by_kernel; /* NOTIFIED_* */
 	uint32_t n_async, async_first;
 	uint64_t irq_bits;
@@ -67,27 +70,36 @@ struct thread {
 #define NOTIFIED_CLOCK 2u
 #define NOTIFIED_HARDWARE 4u
 
-/* Where each number is; the fast path looks here. */
+/* Whose slot has each number; one that nobody has is thread_none's, the fast path looks here. */
 extern struct instance *slot_table[N_SLOTS];
+/* Live slots, by `link`. */
+extern struct list slots_live;
 
 void slots_init(void);
-/* The slot with this number, live or not. */
+/* The slot with this number, or one that is not live. */
 static inline struct slot *slot_at(uint32_t number)
 {
 	return &((struct thread *)(void *)slot_table[number])->slot;
+}
+static inline struct slot *slot_linked(struct list *link)
+{
+	return list_entry(link, struct slot, link);
 }
 /* The live slot behind an endpoint, or NULL. EP_SELF is not understood here. */
 struct slot *slot_of(endpoint_t endpoint);
 /* As slot_of, for slots that `self` supervises: E_DEAD, or E_PERM. */
 err_t slot_supervised(struct instance *self, endpoint_t endpoint, struct slot **ret_slot);
-/* A free slot, not yet taken; NULL: none. */
-struct slot *slot_free_find(void);
-uint32_t slots_free_count(void);
 /*
- * What a closed slot has for an endpoint: the number in it is another slot's, so slot_of never
- * finds it.
+ * A number for a new slot, not yet taken; N_SLOTS: there is none, or no memory for a slot. That of a
+ * service is the lowest; those of programs come again as late as can be, so that an endpoint that
+ * somebody has kept means nobody for long.
  */
-endpoint_t slot_endpoint_closed(uint32_t number);
+uint32_t slot_number_free(bool is_program);
+/* A slot with this number, which nobody has, in its next incarnation; it is live. */
+struct slot *slot_take(uint32_t number);
+/* Its number and its memory are free. */
+void slot_give(struct slot *slot);
+uint32_t slots_free_count(void);
 /*
  * Asynchronous messages to the slot wait in this frame from now on; 0: it has no queue. Those that
  * wait already are the caller's business.

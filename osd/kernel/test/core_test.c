@@ -55,7 +55,7 @@ static void open_slot(uint32_t number)
 
 	assert(err == E_OK);
 	space->queue = (paddr_t)queues[space->id];
-	slot_open(slot_at(number), &params, space, supervisor);
+	(void)slot_open(number, &params, space, supervisor);
 	memset(all.ipc_to, 0xff, sizeof(all.ipc_to));
 	slot_privileges_set(slot_at(number), &all);
 	assert(!slot_at(number)->instance->is_foreign);
@@ -298,7 +298,7 @@ static void check_slot(const struct slot *slot)
 	assert(slot->async == queues[slot->instance->space->id]);
 	assert((slot->alarm_at != 0) == is_in(&cpu_this()->alarms, &slot->alarm_link));
 
-	for (unsigned int i = 0; i < N_SLOTS / 64; i++) {
+	for (unsigned int i = 0; i < N_SERVICE_SLOTS / 64; i++) {
 		notified |= slot->notified_by[i];
 	}
 	assert(!(slot->pending & PENDING_NOTIFY) == (notified == 0));
@@ -393,7 +393,7 @@ static void test_opened(void)
 	slot_privileges_set(slot, &all);
 	close_slot(5);
 	assert(space_open(PAGE_SIZE, &space) == E_OK);
-	slot_open(slot, &params, space, slot_at(SUPERVISOR)->endpoint);
+	assert(slot_open(5, &params, space, slot_at(SUPERVISOR)->endpoint) == slot);
 	assert(memcmp(&slot->privileges, &none, sizeof(none)) == 0);
 	assert(memcmp(slot->ipc_to, none.ipc_to, sizeof(none.ipc_to)) == 0);
 	assert((slot->instance->calls_allowed & kcall_mask_given) == 0);
@@ -453,6 +453,64 @@ static void test_queues(void)
 	check_all();
 }
 
+#define INCARNATIONS (1u << 17)
+
+/* No endpoint comes again before it must; programs' numbers go round. */
+static void test_numbers(void)
+{
+	const uint32_t n = N_SLOTS - N_SERVICE_SLOTS;
+	struct slot *live[3], *slot = NULL;
+	uint32_t n_free = slots_free_count(), number;
+	endpoint_t endpoint;
+
+	for (uint32_t i = 0; i < 3 * n; i++) {
+		number = slot_number_free(true);
+		assert(number == N_SERVICE_SLOTS + i % n);
+		slot = slot_take(number);
+		endpoint = slot->endpoint;
+		assert(endpoint == (endpoint_t)EP_MAKE(number, 1 + i / n));
+		assert(slot_of(endpoint) == slot && slot_of(endpoint + N_SLOTS) == NULL);
+		slot_give(slot);
+		assert(slot_of(endpoint) == NULL && slot_of(EP_NONE) == NULL);
+	}
+	for (uint32_t i = 0; i < 3; i++) {
+		live[i] = slot_take(slot_number_free(true));
+	}
+	number = live[0]->number;
+	slot_give(live[2]);
+	slot_give(live[0]);
+	slot_give(live[1]);
+	for (uint32_t i = 3; i < n; i++) {
+		slot = slot_take(slot_number_free(true));
+		assert(slot->number == N_SERVICE_SLOTS + i);
+		slot_give(slot);
+	}
+	assert(slot_number_free(true) == number + 2);
+	slot_give(slot_take(number + 2));
+	assert(slot_number_free(true) == number);
+	for (uint32_t i = 1; i < INCARNATIONS + 2; i++) {
+		slot = slot_take(N_TEST);
+		assert(slot->endpoint ==
+		        (endpoint_t)EP_MAKE(N_TEST, i < INCARNATIONS ? i : i - INCARNATIONS + 1));
+		assert(slot->endpoint > 0);
+		slot_give(slot);
+	}
+	assert(slots_free_count() == n_free);
+}
+
+/* As many as there is memory for, services in the lowest numbers, and then none. */
+static void test_no_memory(void)
+{
+	uint32_t n = slots_free_count();
+
+	for (uint32_t i = 0; i < n; i++) {
+		assert(slot_number_free(true) != N_SLOTS);
+		assert(slot_number_free(false) == N_TEST + (i + 1) / 2);
+		(void)slot_take(slot_number_free(i % 2 == 1));
+	}
+	assert(slot_number_free(true) == N_SLOTS && slot_number_free(false) == N_SLOTS);
+}
+
 static void test_faults(void)
 {
 	struct instance *instance = slot_at(4)->instance;
@@ -493,5 +551,7 @@ int main(int argc, char **argv)
 	test_opened();
 	test_queues();
 	test_faults();
+	test_numbers();
+	test_no_memory();
 	return 0;
 }

@@ -178,25 +178,26 @@ void child_space_new(struct child *child)
 void child_privileges(struct slot_privileges *ret_privileges)
 {
 	*ret_privileges = (struct slot_privileges){.rank = 1};
-	for (unsigned int i = 0; i < N_SLOTS / 64; i++) {
+	for (unsigned int i = 0; i < N_SERVICE_SLOTS / 64; i++) {
 		ret_privileges->ipc_to[i] = ~0ul;
 	}
+	ret_privileges->ipc_classes = ~0ul;
 }
 
-static void name_copy(char *to, const char *from)
+void child_name_set(struct slot_params *params, const char *name)
 {
-	for (unsigned int i = 0; i < SERVICE_NAME_LEN - 1 && from[i]; i++) {
-		to[i] = from[i];
+	for (unsigned int i = 0; i < SERVICE_NAME_LEN - 1 && name[i]; i++) {
+		params->name[i] = name[i];
 	}
 }
 
-err_t child_slot_new_at(struct child *child, const char *name, uint32_t flags, uint32_t priority)
+err_t child_slot_new_with(struct child *child, const struct slot_params *with)
 {
-	struct slot_params params = {.space = child->space, .flags = flags, .priority = priority};
+	struct slot_params params = *with;
 	struct slot_privileges privileges;
 	err_t r;
 
-	name_copy(params.name, name);
+	params.space = child->space;
 	r = sys_slot_create(&params);
 	if (r < 0) {
 		return r;
@@ -204,6 +205,14 @@ err_t child_slot_new_at(struct child *child, const char *name, uint32_t flags, u
 	child->ep = (endpoint_t)r;
 	child_privileges(&privileges);
 	return sys_slot_privileges(child->ep, &privileges);
+}
+
+err_t child_slot_new_at(struct child *child, const char *name, uint32_t flags, uint32_t priority)
+{
+	struct slot_params params = {.flags = flags, .priority = priority};
+
+	child_name_set(&params, name);
+	return child_slot_new_with(child, &params);
 }
 
 err_t child_slot_new(struct child *child, const char *name, uint32_t flags)

@@ -57,6 +57,9 @@ void child_fpu_give(struct child *child);
 void child_queue_give(struct child *child);
 err_t child_slot_new(struct child *child, const char *name, uint32_t flags);
 err_t child_slot_new_at(struct child *child, const char *name, uint32_t flags, uint32_t priority);
+/* With these parameters, but for the space, which is the child's. */
+err_t child_slot_new_with(struct child *child, const struct slot_params *with);
+void child_name_set(struct slot_params *params, const char *name);
 void child_fill(struct child *child);
 
 /* All of it: fresh slot with every privilege of an ordinary service and IPC to everybody. */

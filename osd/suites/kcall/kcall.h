@@ -32,8 +32,8 @@ struct test {
 /* One table a file, ended by an entry without a name. */
 extern const struct test tests_any[], tests_ipc[], tests_grant[], tests_device[], tests_slot[],
         tests_swap[], tests_space[], tests_table[], tests_mirror[], tests_fault[], tests_context[],
-        tests_fpu[], tests_registers[], tests_record[], tests_abuse[], tests_supervise[],
-        tests_random[], tests_foreign[], tests_cpus[];
+        tests_fpu[], tests_registers[], tests_program[], tests_record[], tests_abuse[],
+        tests_supervise[], tests_random[], tests_foreign[], tests_cpus[];
 
 /* The value must be as wanted. */
 #define IS(want, expr) kcall_check((int64_t)(want), (int64_t)(expr), #expr, __FILE_NAME__, __LINE__)
@@ -84,6 +84,8 @@ struct puppet {
 void puppet_new(struct puppet *p, uint32_t index, const char *name, uint32_t flags);
 void puppet_new_at(
         struct puppet *p, uint32_t index, const char *name, uint32_t flags, uint32_t priority);
+/* In the slot of a program of this class. */
+void puppet_program_new(struct puppet *p, uint32_t index, uint32_t ipc_class);
 void puppet_free(struct puppet *p);
 /* Give it these privileges beyond child_privileges(). */
 void puppet_allow(struct puppet *p, const struct slot_privileges *privileges);

@@ -39,8 +39,7 @@ static void puppet_main(uint64_t index)
 	}
 }
 
-void puppet_new_at(
-        struct puppet *p, uint32_t index, const char *name, uint32_t flags, uint32_t priority)
+static void puppet_new_with(struct puppet *p, uint32_t index, const struct slot_params *params)
 {
 	err_t r;
 
@@ -48,7 +47,7 @@ void puppet_new_at(
 	*p = (struct puppet){.index = index};
 	puppet_orders[index] = (struct puppet_order){0};
 	child_space_new(&p->child);
-	r = child_slot_new_at(&p->child, name, flags, priority);
+	r = child_slot_new_with(&p->child, params);
 	if (r < 0) {
 		bare_die("slot_create for a puppet", r);
 	}
@@ -59,9 +58,27 @@ void puppet_new_at(
 	}
 }
 
+void puppet_new_at(
+        struct puppet *p, uint32_t index, const char *name, uint32_t flags, uint32_t priority)
+{
+	struct slot_params params = {.flags = flags, .priority = priority};
+
+	child_name_set(&params, name);
+	puppet_new_with(p, index, &params);
+}
+
 void puppet_new(struct puppet *p, uint32_t index, const char *name, uint32_t flags)
 {
 	puppet_new_at(p, index, name, flags, CHILD_PRIORITY);
+}
+
+void puppet_program_new(struct puppet *p, uint32_t index, uint32_t ipc_class)
+{
+	puppet_new_with(p, index,
+	        &(struct slot_params){.name = "program",
+	                .flags = SLOT_PROGRAM,
+	                .priority = CHILD_PRIORITY,
+	                .ipc_class = ipc_class});
 }
 
 void puppet_free(struct puppet *p)
@@ -75,9 +92,10 @@ void puppet_allow(struct puppet *p, const struct slot_privileges *privileges)
 	err_t r;
 
 	child_privileges(&base);
-	for (unsigned int i = 0; i < N_SLOTS / 64; i++) {
+	for (unsigned int i = 0; i < N_SERVICE_SLOTS / 64; i++) {
 		all.ipc_to[i] |= base.ipc_to[i];
 	}
+	all.ipc_classes |= base.ipc_classes;
 	r = sys_slot_privileges(p->child.ep, &all);
 	if (r != E_OK) {
 		bare_die("slot_privileges for a puppet", r);

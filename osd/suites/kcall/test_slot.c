@@ -62,7 +62,7 @@ static void test_create_errors(void)
 	bad.priority = 8;
 	IS(E_INVAL, sys_slot_create(&bad));
 	bad = good;
-	bad.flags = 2;
+	bad.flags = 4;
 	IS(E_INVAL, sys_slot_create(&bad));
 	bad = good;
 	bad.name[0] = 'A';
@@ -83,7 +83,7 @@ static void test_full(void)
 		space_t space;
 		endpoint_t ep;
 		paddr_t root;
-	} many[N_SLOTS];
+	} many[N_SPACES];
 	struct kernel_stats stats;
 	struct slot_params params = {.name = "many", .priority = 7};
 	struct message msg;
@@ -95,7 +95,7 @@ static void test_full(void)
 	msg = (struct message){.type = BARE_VM_FRAMES, .w = {N_SPACES}};
 	IS(E_OK, sys_sendrec(EP_VM, &msg));
 	roots = msg.w[1];
-	for (; n < N_SLOTS; n++) {
+	for (; n < N_SPACES; n++) {
 		err_t space;
 
 		many[n].root = roots + n * PAGE_SIZE;

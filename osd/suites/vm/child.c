@@ -42,7 +42,7 @@ __asm__(".pushsection .rodata.vmtest_child,\"a\"\n"
         "	mov 104(%rbp), %r12\n"
         "	mov 112(%rbp), %r13\n"
         "	mov 120(%rbp), %r14\n"
-        "	mov $0x100, %edi\n"
+        "	mov $0x4000, %edi\n"
         "	mov $0x1003, %eax\n"
         "	call *%rbx\n"
         "	mov %rax, 40(%rbp)\n"
@@ -52,7 +52,7 @@ __asm__(".pushsection .rodata.vmtest_child,\"a\"\n"
         "	jmp 4b\n"
         "vmtest_child_end:\n"
         ".popsection\n");
-_Static_assert(KCALL_report == 0x100b && KCALL_sendrec == 0x1003 && EP_VM == 0x100, "in the code");
+_Static_assert(KCALL_report == 0x100b && KCALL_sendrec == 0x1003 && EP_VM == 0x4000, "in the code");
 
 void child_new(struct child *child, uint64_t shift)
 {

@@ -189,7 +189,8 @@ entry_slow:
  * as the caller set them. rbx, rcx, rbp, r15 are saved and free.
  */
 entry_fast:
-	movzbl %dil, %ebp
+	movl %edi, %ebp
+	andl $SLOT_NUMBER_MASK, %ebp
 	movq slot_table(,%rbp,8), %rbx
 	/* rbp: number of the partner's slot; rbx: whoever is behind it, an instance with that slot */
 	cmpl %edi, OF_SLOT+SLOT_ENDPOINT(%rbx)
@@ -201,6 +202,7 @@ entry_fast:
 	/* May self make this call, and send to that slot? */
 	btq $(CALL_SENDREC - CALL_FIRST), INSTANCE_CALLS(%rsp)
 	jnc entry_slow
+	movl OF_SLOT+SLOT_IPC_INDEX(%rbx), %ebp
 	btq %rbp, OF_SLOT+SLOT_IPC_TO(%rsp)
 	jnc entry_slow
 	/* Does the partner wait for anybody, in a slot that is not held, and nobody more urgent? */

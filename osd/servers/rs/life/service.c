@@ -147,23 +147,26 @@ static bool service_is_target(
 }
 
 /*
- * The slots that a kit may send to, as far as they exist; `*` alone means all, RS and VM included.
+ * The slots that a kit may send to, as far as they exist; `*` alone means all, RS, VM and programs
+ * of any class included.
  */
-static void service_targets(const struct kit_manifest *kit, uint64_t ret_bits[N_SLOTS / 64])
+static void service_targets(const struct kit_manifest *kit, struct slot_privileges *ret_privileges)
 {
 	static const char all[SERVICE_NAME_LEN] = KIT_TARGET_ALL;
 	static const char clients[SERVICE_NAME_LEN] = KIT_TARGET_CLIENTS;
 	bool has_clients = service_kit_targets(kit, clients);
 
 	if (service_kit_targets(kit, all)) {
-		memset(ret_bits, 0xff, N_SLOTS / 8);
+		memset(ret_privileges->ipc_to, 0xff, sizeof(ret_privileges->ipc_to));
+		ret_privileges->ipc_classes = UINT64_MAX;
 		return;
 	}
 	for (uint32_t i = 0; i < services_n; i++) {
 		endpoint_t endpoint = services[i].endpoint;
 
 		if (endpoint != EP_NONE && service_is_target(&services[i], kit, has_clients)) {
-			ret_bits[EP_SLOT(endpoint) / 64] |= UINT64_C(1) << EP_SLOT(endpoint) % 64;
+			ret_privileges->ipc_to[EP_SLOT(endpoint) / 64] |= UINT64_C(1)
+			                                                  << EP_SLOT(endpoint) % 64;
 		}
 	}
 }
@@ -172,7 +175,7 @@ void service_privileges(const struct kit_manifest *kit, struct slot_privileges *
 {
 	memset(ret_privileges, 0, sizeof(*ret_privileges));
 	memcpy(ret_privileges->calls, kit->call_mask, sizeof(ret_privileges->calls));
-	service_targets(kit, ret_privileges->ipc_to);
+	service_targets(kit, ret_privileges);
 	ret_privileges->rank = kit->rank;
 	ret_privileges->n_io = (uint8_t)kit->n_io;
 	ret_privileges->n_mmio = (uint8_t)kit->n_mmio;

@@ -24,10 +24,11 @@ void host_enter(struct host_registers *r)
 	assert(r->rax == KCALL_slot_privileges && EP_SLOT(r->rdi) < N_SLOTS);
 	targets[EP_SLOT(r->rdi)] = privileges->ipc_to[0];
 	/* All services are in the first slots: the others are targets of `*` only. */
-	for (uint32_t i = 1; i < N_SLOTS / 64; i++) {
+	for (uint32_t i = 1; i < N_SERVICE_SLOTS / 64; i++) {
 		assert(privileges->ipc_to[i] ==
 		        (privileges->ipc_to[0] == UINT64_MAX ? UINT64_MAX : 0));
 	}
+	assert(privileges->ipc_classes == privileges->ipc_to[1]);
 	r->rax = E_OK;
 }
 
