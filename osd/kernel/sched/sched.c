@@ -163,11 +163,25 @@ static bool sched_goes_on(const struct cpu *cpu, const struct instance *current,
 	return (cpu->ready_mask & not_below) == 0;
 }
 
+/*
+ * Something waits here, it may be what ran here until now: a CPU that has nothing to do shall come for it.
+ */
+static void sched_offer(const struct cpu *cpu)
+{
+	for (uint32_t i = 0; i < arch_cpus_count(); i++) {
+		if (&cpus[i] != cpu && sched_level(&cpus[i]) == N_PRIORITIES) {
+			arch_cpu_wake(i);
+			return;
+		}
+	}
+}
+
 /* Leave into this instance, which is in no queue. */
 static _Noreturn void sched_resume(struct cpu *cpu, struct instance *instance)
 {
 	if (cpu->ready_mask != 0) {
 		timer_arm(cpu->quantum_end);
+		sched_offer(cpu);
 	}
 	arch_resume(&instance->context, &instance->space->mmu.arch);
 }
