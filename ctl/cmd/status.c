@@ -169,6 +169,10 @@ static void status_print(const Control__Status *status)
 		        text_bytes(resources->frames_total * 4096, total), resources->slots_free,
 		        resources->stage_used, resources->stage_limit);
 	}
+	if (machine->kernel_generation) {
+		printf("kernel generation %" PRIu64 ": its place was drawn for the last start\n",
+		        machine->kernel_generation);
+	}
 	status_services(status);
 	if (status->no_kits) {
 		puts("this machine keeps no kits: it takes layouts of the host's that two variant "

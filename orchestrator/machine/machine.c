@@ -200,6 +200,30 @@ int machine_ensure_id(struct machine *machine)
 	return err_fold(r);
 }
 
+struct machine_kernel_draw {
+	const struct machine *machine;
+	bool drawn;
+	uint64_t generation;
+};
+
+static int machine_kernel_txn(struct db *db, void *arg)
+{
+	struct machine_kernel_draw *draw = arg;
+
+	return store_machine_kernel(db, draw->machine->row.id, draw->drawn, &draw->generation);
+}
+
+int machine_draw_kernel(struct machine *machine, bool drawn)
+{
+	struct machine_kernel_draw draw = {.machine = machine, .drawn = drawn};
+	int r = db_txn(machine->machines->db, machine_kernel_txn, &draw);
+
+	if (!r) {
+		machine->row.kernel = draw.generation;
+	}
+	return err_fold(r);
+}
+
 /*
  * All that a machine of ours has lies under its name in the state directory; of an attached one
  * only the socket is known.

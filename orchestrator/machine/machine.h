@@ -107,6 +107,11 @@ int __must_check machine_new_found(
 int __must_check machine_take_back(struct machine *machine);
 /* Draws an identity for a machine of ours that is to be started and never had one. */
 int __must_check machine_ensure_id(struct machine *machine);
+/*
+ * Draws the generation of the kernel that it is to be started with, recorded before there is one; or notes that it is
+ * the kernel as it was linked. Errors: of the record.
+ */
+int __must_check machine_draw_kernel(struct machine *machine, bool drawn);
 
 /* It is meant from now on when no machine is named. */
 int __must_check machine_set_default(struct machine *machine);

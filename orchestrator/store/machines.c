@@ -61,6 +61,27 @@ int store_machine_skipped(struct db *db, int64_t id)
 	        db_run(db, "UPDATE machines SET skipped = skipped + 1 WHERE id = ?", "i", id));
 }
 
+int store_machine_kernel(struct db *db, int64_t id, bool drawn, uint64_t *ret_generation)
+{
+	int64_t generation;
+	int r = db_run(db,
+	        drawn ? "UPDATE machines SET kernel_last = kernel_last + 1, kernel = kernel_last + "
+	                "1"
+	                " WHERE id = ?"
+	              : "UPDATE machines SET kernel = 0 WHERE id = ?",
+	        "i", id);
+
+	if (!r) {
+		r = db_query_int(
+		        db, &generation, "SELECT kernel FROM machines WHERE id = ?", "i", id);
+	}
+	if (r) {
+		return err_fold(r);
+	}
+	*ret_generation = (uint64_t)generation;
+	return 0;
+}
+
 int store_machine_set_default(struct db *db, int64_t id)
 {
 	return err_fold(db_run(db, "UPDATE machines SET is_default = (id = ?)", "i", id));

@@ -17,6 +17,9 @@ int __must_check store_machine_remove(struct db *db, int64_t id);
 int __must_check store_machine_moved(struct db *db, int64_t id, uint64_t boot_id, uint64_t line);
 /* Counts a time that the machine was too busy for what a timer asked of it. */
 int __must_check store_machine_skipped(struct db *db, int64_t id);
+/* Draws the next generation of the machine's kernel; or notes that it has none, being the linked one: 0. */
+int __must_check store_machine_kernel(
+        struct db *db, int64_t id, bool drawn, uint64_t *ret_generation);
 /* Makes it the only default. */
 int __must_check store_machine_set_default(struct db *db, int64_t id);
 /* What policies match: the row's groups and labels. */

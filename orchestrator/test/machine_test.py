@@ -218,6 +218,9 @@ def test_kernel_drawn(world):
         assert os.stat(home + '/kernel').st_mode & 0o077 == 0
         end(0)
         assert luctl.wait(100) == 0 and os.path.exists(home + '/kernel')
+        assert world.json('machine', 'show', 'own')['machine']['kernel_generation'] == 1
+        assert 'kernel generation 1:' in world.luctl('machine', 'show', 'own')
+        assert 'kernel generation 1' in world.luctl('job', 'show', '1')
 
 
 def test_kernel_linked(world):
@@ -231,6 +234,8 @@ def test_kernel_linked(world):
         assert not os.path.exists(home + '/kernel')
         end(0)
         assert luctl.wait(100) == 0
+        assert not world.json('machine', 'show', 'own')['machine']['kernel_generation']
+        assert 'kernel generation' not in world.luctl('machine', 'show', 'own') + world.luctl('job', 'show', '1')
 
 
 def n_watched(world, pid):

@@ -44,8 +44,9 @@ def case_image(world, rng):
 
 def case_start_again(world, rng):
     """Every start has an image, and so a seed, of its own, and a kernel in a place of its own."""
-    boots, entries = set(), []
+    boots, entries, generations = set(), [], []
     for _ in range(3):
+        generations.append(world.luctl('status', as_json=True, check=True).json['machine']['kernel_generation'])
         with open(os.path.join(world.machine_dir, 'kernel'), 'rb') as f:
             entries.append(struct.unpack_from('<Q', f.read(), 24)[0])
         with open('/proc/%d/cmdline' % world.qemu_pid(), 'rb') as f:
@@ -57,6 +58,7 @@ def case_start_again(world, rng):
         assert 'boot.img' not in os.listdir(world.machine_dir)
     boots.add(world.luctl('status', as_json=True, check=True).json['machine']['boot_id'])
     assert len(boots) == 4, boots
+    assert sorted(set(generations)) == generations, generations
     assert len(set(entries)) > 1, entries  # of 60,000 places in RAM
 
 

@@ -52,6 +52,7 @@ Control__Machine *view_machine(struct pool *pool, const struct machine *machine)
 	view->is_default = row->is_default;
 	view->groups = pool_text(pool, row->groups);
 	view->labels = pool_text(pool, row->labels);
+	view->kernel_generation = row->attached ? 0 : row->kernel;
 	return view;
 }
 

@@ -109,6 +109,7 @@ static void image_made(const struct failure *failure, void *arg)
 {
 	struct job *job = ((struct job_part *)arg)->job;
 	_cleanup_(freep) char *list = text_format("%s/boot.list", machine_dir(job->machine));
+	char detail[48] = "";
 
 	job->parts->task = NULL;
 	/* It holds the seed of the machine's random source. */
@@ -117,7 +118,11 @@ static void image_made(const struct failure *failure, void *arg)
 		job_fail(job, JOB_FAILED, failure);
 		return;
 	}
-	job_done(job, "", NULL, NULL);
+	if (machine_row(job->machine)->kernel) {
+		snprintf(detail, sizeof(detail), "kernel generation %" PRIu64,
+		        machine_row(job->machine)->kernel);
+	}
+	job_done(job, detail, NULL, NULL);
 }
 
 /* What the list names, to the worker's bench. */
@@ -139,12 +144,22 @@ static void image_put(const struct job *job, const char *dir)
 	}
 }
 
-/* The kernel of an earlier start goes: without a file of its own a machine has the kernel as it was linked. */
-static int image_kernel_forget(const char *dir)
+static bool image_kernel_is_drawn(const struct job *job)
+{
+	return !strcmp(job->engine->parts.config->machine_kernel_place, "drawn");
+}
+
+/*
+ * The kernel's generation is recorded before its place is drawn; a start that is begun again has another one. The
+ * kernel of an earlier start goes: without a file of its own a machine has the kernel as it was linked.
+ */
+static int image_kernel_begin(const struct job *job, const char *dir)
 {
 	_cleanup_(freep) char *kernel = text_format("%s/" QEMU_KERNEL, dir);
+	int r = unlink(kernel) < 0 && errno != ENOENT ? err_raise(-errno) : 0;
 
-	return unlink(kernel) < 0 && errno != ENOENT ? err_raise(-errno) : 0;
+	return r ? err_up(r)
+	         : err_up(machine_draw_kernel(job->machine, image_kernel_is_drawn(job)));
 }
 
 /* The kernel of this start, in a place that is drawn here: the seed is nowhere, the place in that file alone. */
@@ -158,7 +173,7 @@ static void image_kernel(const struct job *job, const char *dir)
 	        .seed = seed,
 	        .memory_bytes = config->machine_memory_bytes};
 
-	if (strcmp(config->machine_kernel_place, "drawn")) {
+	if (!image_kernel_is_drawn(job)) {
 		return;
 	}
 	while (getrandom(seed, sizeof(seed), 0) != sizeof(seed)) {
@@ -182,7 +197,7 @@ static void image_stated(
 		job_fail(job, JOB_FAILED, failure);
 		return;
 	}
-	r = image_kernel_forget(dir);
+	r = image_kernel_begin(job, dir);
 	if (!r) {
 		r = file_write_unsynced(statement, envelope, size);
 	}
@@ -190,7 +205,7 @@ static void image_stated(
 		r = image_list(job, dir, list);
 	}
 	if (r < 0) {
-		job_start_fail(job, "the boot image's list cannot be written", r);
+		job_start_fail(job, "the boot image cannot be prepared", r);
 		return;
 	}
 	job->parts->task =
