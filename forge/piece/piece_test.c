@@ -465,6 +465,52 @@ static void test_bad_relocs(void)
 	link_fini(&l);
 }
 
+/* A type that no assembler of ours knows: behind the last that has a name, and far away. */
+static void test_unknown_types(void)
+{
+	static const uint32_t types[] = {R_X86_64_REX_GOTPCRELX + 1, UINT32_MAX};
+	size_t i, k;
+
+	for (i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+		struct linked l = {0};
+
+		link_add(&l, "one.o", START F "ret\n");
+		for (k = 0; l.elf[0].sections[k].n_relocs == 0; k++) {
+		}
+		l.elf[0].sections[k].relocs[0].type = types[i];
+		expect_refused(&l, NULL, "relocation of an unknown kind (type 4");
+	}
+}
+
+/* As many relocations as a piece of a flat kit may have, and one more. */
+static void test_many_relocs(void)
+{
+	struct linked l = {0};
+
+	assert(link_one(&l, F ".rept 65535\n.quad v\n.endr\n" V) == 0);
+	assert(l.flat.pieces[link_piece(&l, "f")].n_relocs == UINT16_MAX);
+	link_fini(&l);
+	expect_refused(&l, F ".rept 65536\n.quad v\n.endr\n" V,
+	        "section .text.f: 65536 relocations; at most 65535");
+}
+
+/* What a service writes and no symbol of its state is in would be lost; libraries start afresh. */
+static void test_carried(void)
+{
+	struct linked l = {0};
+
+	link_add(&l, "one.o", START F "leaq v(%rip), %rax\n" V);
+	assert(link_run(&l, "v") == 0 && piece_check_carried(l.set, &l.bytes) == 0);
+	l.bytes.bytes[0] ^= 1;
+	assert(piece_check_carried(l.set, &l.bytes) < 0);
+	link_fini(&l);
+	link_add(&l, "one.o", START F "leaq v(%rip), %rax\n" V);
+	assert(link_run(&l, NULL) == 0 && piece_check_carried(l.set, &l.bytes) == -EINVAL);
+	l.inputs[0].library = true;
+	assert(piece_check_carried(l.set, &l.bytes) == 0);
+	link_fini(&l);
+}
+
 /* With so many sections, the number that says "absolute" would be one of them. */
 static void test_many_sections(void)
 {
@@ -532,6 +578,9 @@ int main(void)
 	test_refuse();
 	test_object();
 	test_bad_relocs();
+	test_unknown_types();
+	test_many_relocs();
+	test_carried();
 	test_many_sections();
 	mem_remove_dir(work);
 	free(work);
