@@ -130,6 +130,13 @@ struct machine *machines_after(struct machines *machines, const char *name)
 	return at < machines->n ? machines->by_name[at] : NULL;
 }
 
+struct machine *machines_turn(struct machines *machines, const char *name)
+{
+	struct machine *machine = machines_after(machines, name);
+
+	return machine ? machine : machines_after(machines, "");
+}
+
 struct machine *machines_next(struct machines *machines, struct machine *after)
 {
 	return machines_after(machines, after ? after->row.name : "");

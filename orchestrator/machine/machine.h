@@ -61,6 +61,11 @@ struct machine *machines_after(struct machines *machines, const char *name);
 uint64_t machines_version(const struct machines *machines);
 /* Visits all by name, for lists that a person asked for. */
 struct machine *machines_next(struct machines *machines, struct machine *after);
+/*
+ * The next one in turn after a name, round and round, for whoever looks at a few machines at a time; NULL: there is none. What
+ * joins or goes meanwhile has no other one left out.
+ */
+struct machine *machines_turn(struct machines *machines, const char *name);
 
 /* How many machines there are, well: heard from, with services that all run; mute: up, and no status yet; in each state. */
 struct machines_tally {

@@ -55,6 +55,23 @@ static void check(struct machines *machines, size_t n_well, size_t n_notable)
 	}
 }
 
+/* A few at a time: in one round each is visited once, also while one goes and comes. */
+static void check_turn(struct machines *machines)
+{
+	static bool seen[N + 1];
+	char name[sizeof(((struct machine *)NULL)->row.name)] = "";
+	struct machine *machine;
+
+	for (int i = 0; i < 2 * N; i++) {
+		machine = machines_turn(machines, name);
+		assert(seen[machine->row.id] == (i >= N));
+		seen[machine->row.id] = true;
+		snprintf(name, sizeof(name), "%s", machine->row.name);
+		machines_unindex(machine);
+		machines_index(machine);
+	}
+}
+
 int main(void)
 {
 	static struct machine all[N];
@@ -88,6 +105,7 @@ int main(void)
 	check(&machines, N, 0);
 	assert(!tally->mute && tally->in[MACHINE_UP] == N);
 
+	check_turn(&machines);
 	say(&all[1], &down);
 	say(&all[2], &kept);
 	say(&all[3], &clock);

@@ -6,6 +6,15 @@
 
 #include "orchestrator/control/ask/priv.h"
 #include "orchestrator/job/engine/engine.h"
+#include "proto/frame/frame.h"
+
+/* One as it goes over the wire at most: its texts and a role of 32 letters, nine numbers and lengths of texts, its own length. */
+#define HOLD_BYTES                                                                                 \
+	(sizeof(((struct machine_row *)NULL)->name) + sizeof(((struct hold_row *)NULL)->service) + \
+	        sizeof(((struct hold_row *)NULL)->identity) +                                      \
+	        sizeof(((struct hold_row *)NULL)->reason) + 32 + 9 * 11 + 4)
+_Static_assert(RULES_HOLDS_MAX *HOLD_BYTES + 1024 <= FRAME_PAYLOAD_MAX,
+        "all holds are one answer: with more of them it needs pages");
 
 /* Machines by name, as people know them. */
 static Control__Hold *control_hold_view(

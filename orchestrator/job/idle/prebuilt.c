@@ -11,6 +11,7 @@
  * registered any more, and when the signed root has changed, which every change of a key does: the seed
  * is sealed to a key of the root.
  *
+ * A few machines are looked at in each turn, and a few variants, round and round: what that costs does not grow with either.
  * One is made at a time, and none for a machine that a job works on. Whatever keeps one from being made
  * (a full disk, no signer) is told once, and tried again later; jobs make their own meanwhile.
  */
@@ -33,6 +34,9 @@
 /* How often it is looked what is missing, and what is stale; and when it is tried again. */
 #define PREBUILT_LOOK_SEC 1
 #define PREBUILT_AGAIN_SEC 30
+/* How many machines, and how many variants, in one look. */
+#define PREBUILT_MACHINES 16
+#define PREBUILT_VARIANTS 64
 #define PREBUILT_PAYLOAD_MAX (64u << 20)
 
 struct prebuilt_variant {
@@ -50,11 +54,14 @@ struct prebuilt {
 	struct engine *engine;
 	struct event *timer;
 	TAILQ_HEAD(prebuilt_list, prebuilt_variant)
-	variants;                /* oldest first; at most one is not ready */
-	struct forge_task *task; /* makes that one; owned */
-	uint8_t root[64];        /* hash of the root that all are for */
-	uint64_t n_made;         /* for names of files */
-	char told[240];          /* why none could be made; "": one could */
+	variants;                        /* those that were looked at longest ago first */
+	struct prebuilt_variant *making; /* the one that is not ready; NULL: all are */
+	struct forge_task *task;         /* makes it; owned */
+	char after[sizeof(((struct machine_row *)NULL)
+	                ->name)]; /* the last machine that was looked at, and lacks nothing */
+	uint8_t root[64];         /* hash of the root that all are for */
+	uint64_t n_made;          /* for names of files */
+	char told[240];           /* why none could be made; "": one could */
 };
 
 static void prebuilt_look_in(struct prebuilt *prebuilt, int sec)
@@ -72,6 +79,7 @@ static void prebuilt_drop(struct prebuilt_variant *it)
 	if (!it->ready) {
 		prebuilt->task = forge_task_free(prebuilt->task);
 		signer_client_forget(prebuilt->engine->parts.signer, it);
+		prebuilt->making = NULL;
 	}
 	TAILQ_REMOVE(&prebuilt->variants, it, link);
 	job_ahead_drop(&it->ahead);
@@ -129,6 +137,7 @@ static void prebuilt_on_made(const struct failure *failure, void *arg)
 		return;
 	}
 	it->ready = true;
+	prebuilt->making = NULL;
 	*prebuilt->told = '\0';
 	prebuilt_look_in(prebuilt, 0);
 }
@@ -175,6 +184,7 @@ static void prebuilt_make(
 	it->ahead.path =
 	        text_format("%s/" PREBUILT_MARK "%" PRIu64 ".payload", dir, ++prebuilt->n_made);
 	TAILQ_INSERT_TAIL(&prebuilt->variants, it, link);
+	prebuilt->making = it;
 	if (r < 0 || getrandom(it->seed, sizeof(it->seed), 0) != sizeof(it->seed)) {
 		err_forget();
 		prebuilt_fail(it, r < 0 ? strerror(-r) : "the system gives no random bytes");
@@ -226,19 +236,38 @@ static bool prebuilt_root(struct prebuilt *prebuilt, bool *ret_changed)
 	return true;
 }
 
+/* False: all are thrown away, since they are for another root, or there is none. */
+static bool prebuilt_keep(struct prebuilt *prebuilt)
+{
+	bool is_changed = false;
+
+	if (prebuilt_root(prebuilt, &is_changed) && !is_changed) {
+		return true;
+	}
+	while (!TAILQ_EMPTY(&prebuilt->variants)) {
+		prebuilt_drop(TAILQ_FIRST(&prebuilt->variants));
+	}
+	return false;
+}
+
+/* Some of them, those that were looked at longest ago; each once. */
 static void prebuilt_tidy(struct prebuilt *prebuilt)
 {
-	struct prebuilt_variant *it = TAILQ_FIRST(&prebuilt->variants);
-	bool is_changed = false;
-	bool has_root = prebuilt_root(prebuilt, &is_changed);
+	struct prebuilt_variant *last = TAILQ_LAST(&prebuilt->variants, prebuilt_list);
 
-	while (it) {
-		struct prebuilt_variant *next = TAILQ_NEXT(it, link);
+	for (int i = 0; last && i < PREBUILT_VARIANTS; i++) {
+		struct prebuilt_variant *it = TAILQ_FIRST(&prebuilt->variants);
+		bool is_last = it == last;
 
-		if (!has_root || is_changed || prebuilt_is_stale(it)) {
+		if (prebuilt_is_stale(it)) {
 			prebuilt_drop(it);
+		} else {
+			TAILQ_REMOVE(&prebuilt->variants, it, link);
+			TAILQ_INSERT_TAIL(&prebuilt->variants, it, link);
 		}
-		it = next;
+		if (is_last) {
+			break;
+		}
 	}
 }
 
@@ -278,26 +307,35 @@ static bool prebuilt_machine(struct prebuilt *prebuilt, const struct machine *ma
 	return false;
 }
 
+/* Some machines, from where the last look ended; it stays at one for which one is made, which may lack more. */
+static void prebuilt_next(struct prebuilt *prebuilt)
+{
+	struct machine *machine;
+
+	for (int i = 0; i < PREBUILT_MACHINES; i++) {
+		machine = machines_turn(prebuilt->engine->machines, prebuilt->after);
+		if (!machine || (machine_state(machine) == MACHINE_UP && !engine_is_busy(machine) &&
+		                        prebuilt_machine(prebuilt, machine))) {
+			return;
+		}
+		snprintf(
+		        prebuilt->after, sizeof(prebuilt->after), "%s", machine_row(machine)->name);
+	}
+}
+
 static void prebuilt_on_timer(evutil_socket_t fd, short what, void *arg)
 {
 	struct prebuilt *prebuilt = arg;
-	const struct prebuilt_variant *last;
-	struct machine *machine = NULL;
 
 	prebuilt_look_in(prebuilt, PREBUILT_LOOK_SEC);
 	if (!*prebuilt->engine->parts.config->prebuilt && TAILQ_EMPTY(&prebuilt->variants)) {
 		return;
 	}
-	prebuilt_tidy(prebuilt);
-	last = TAILQ_LAST(&prebuilt->variants, prebuilt_list);
-	if (last && !last->ready) {
-		return;
+	if (prebuilt_keep(prebuilt)) {
+		prebuilt_tidy(prebuilt);
 	}
-	while ((machine = machines_next(prebuilt->engine->machines, machine))) {
-		if (machine_state(machine) == MACHINE_UP && !engine_is_busy(machine) &&
-		        prebuilt_machine(prebuilt, machine)) {
-			return;
-		}
+	if (!prebuilt->making) {
+		prebuilt_next(prebuilt);
 	}
 }
 
@@ -364,11 +402,13 @@ bool prebuilt_take(struct engine *engine, struct job_part *part)
 	if (!prebuilt || TAILQ_EMPTY(&prebuilt->variants)) {
 		return false;
 	}
-	prebuilt_tidy(prebuilt);
+	if (!prebuilt_keep(prebuilt)) {
+		return false;
+	}
 	TAILQ_FOREACH(it, &prebuilt->variants, link)
 	{
 		if (it->ready && it->machine == machine_row(part->job->machine)->id &&
-		        it->release.id == part->release.id) {
+		        it->release.id == part->release.id && !prebuilt_is_stale(it)) {
 			prebuilt_give(it, part);
 			prebuilt_look_in(prebuilt, 0);
 			return true;
