@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "host/base/file.h"
+#include "host/text/hex.h"
 #include "orchestrator/lud/priv.h"
 #include "orchestrator/store/check.h"
 #include "proto/envelope/envelope_crypto.h"
@@ -66,9 +67,7 @@ static int keep_digest(const char *path, char ret_text[129])
 	}
 	envelope_hash(bytes, (size_t)status.st_size, digest);
 	(void)munmap(bytes, (size_t)status.st_size);
-	for (size_t i = 0; i < sizeof(digest); i++) {
-		snprintf(ret_text + 2 * i, 3, "%02x", digest[i]);
-	}
+	hex_write(digest, sizeof(digest), ret_text);
 	return 0;
 }
 

@@ -20,6 +20,7 @@
 #include "host/base/file.h"
 #include "host/base/log.h"
 #include "host/child/child.h"
+#include "host/text/hex.h"
 #include "orchestrator/work/bench.h"
 #include "orchestrator/work/kit.h"
 
@@ -481,18 +482,14 @@ static struct forge_task *forge_task_new(
 void forge_release_text(
         const uint8_t release_id[FORGE_RELEASE_SIZE], char ret_text[2 * FORGE_RELEASE_SIZE + 1])
 {
-	for (size_t i = 0; i < FORGE_RELEASE_SIZE; i++) {
-		snprintf(ret_text + 2 * i, 3, "%02x", release_id[i]);
-	}
+	hex_write(release_id, FORGE_RELEASE_SIZE, ret_text);
 }
 
 /* The word for a seed, which goes in by the standard input. */
 static void forge_seed(struct forge_task *task, const uint8_t seed[FORGE_SEED_SIZE])
 {
 	forge_word(task, "-");
-	for (size_t i = 0; i < FORGE_SEED_SIZE; i++) {
-		snprintf(task->input + 2 * i, 3, "%02x", seed[i]);
-	}
+	hex_write(seed, FORGE_SEED_SIZE, task->input);
 	strcat(task->input, "\n");
 }
 

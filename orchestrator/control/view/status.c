@@ -11,6 +11,7 @@
 
 #include "host/base/file.h"
 #include "host/base/log.h"
+#include "host/text/hex.h"
 #include "orchestrator/db/durable.h"
 #include "orchestrator/job/core/standing.h"
 
@@ -143,9 +144,7 @@ static void view_service(
 	view->job = engine_open_job(visit->machine, service->name);
 	if (service->release_id.len == sizeof(release.release_id)) {
 		view->release = pool_zero(visit->pool, 2 * VIEW_RELEASE_BYTES + 1);
-		for (size_t i = 0; i < VIEW_RELEASE_BYTES; i++) {
-			snprintf(view->release + 2 * i, 3, "%02x", service->release_id.data[i]);
-		}
+		hex_write(service->release_id.data, VIEW_RELEASE_BYTES, view->release);
 		if (machine_release(db, service, &release) == 0) {
 			view->release_name = pool_format(
 			        visit->pool, "release %lld", (long long)release.counter);

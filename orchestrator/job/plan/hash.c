@@ -2,20 +2,21 @@
  * The hash of a plan, by which a person says: this one and no other. Every line that goes into it has
  * a name, and no value has a line's end in it, so that two plans with one text are one plan.
  */
+#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "host/text/hex.h"
 #include "orchestrator/job/plan/plan.h"
 #include "proto/envelope/envelope_crypto.h"
 
 static void plan_hash_hex(FILE *text, const char *name, const uint8_t *bytes, size_t size)
 {
-	fprintf(text, "%s ", name);
-	for (size_t i = 0; i < size; i++) {
-		fprintf(text, "%02x", bytes[i]);
-	}
-	fputc('\n', text);
+	char digits[2 * 64 + 1];
+
+	assert(size <= sizeof(digits) / 2);
+	fprintf(text, "%s %s\n", name, hex_write(bytes, size, digits));
 }
 
 static void plan_hash_part(FILE *text, const struct job_forecast *part)

@@ -15,6 +15,7 @@
 #include <time.h>
 
 #include "host/base/file.h"
+#include "host/text/hex.h"
 #include "orchestrator/job/core/statement.h"
 #include "orchestrator/job/steps/priv.h"
 #include "orchestrator/machine/qemu/qemu.h"
@@ -33,23 +34,21 @@ static void image_head(const struct job *job, FILE *file)
 {
 	const struct machine_row *machine = machine_row(job->machine);
 	uint8_t seed[32];
+	char digits[2 * sizeof(seed) + 1];
 
-	fputs("machine_id ", file);
-	for (size_t i = 0; i < sizeof(machine->machine_id); i++) {
-		fprintf(file, "%02x", machine->machine_id[i]);
-	}
+	_Static_assert(sizeof(machine->machine_id) <= sizeof(seed), "its digits have room");
+	fprintf(file, "machine_id %s",
+	        hex_write(machine->machine_id, sizeof(machine->machine_id), digits));
 	while (getrandom(seed, sizeof(seed), 0) != sizeof(seed)) {
 	}
-	fputs("\nrandom_seed ", file);
-	for (size_t i = 0; i < sizeof(seed); i++) {
-		fprintf(file, "%02x", seed[i]);
-	}
+	fprintf(file, "\nrandom_seed %s", hex_write(seed, sizeof(seed), digits));
 	fprintf(file, "\nboot_time %lld\nroot " FORGE_ROOT "\nstatement " JOB_STATEMENT "\n",
 	        (long long)time(NULL));
 	if (!config_keeps_kits(job->engine->parts.config, machine->name)) {
 		fputs("cmdline kits=none\n", file);
 	}
 	explicit_bzero(seed, sizeof(seed));
+	explicit_bzero(digits, sizeof(digits));
 }
 
 /*
