@@ -6,6 +6,7 @@
  * Prints "bench NAME SUM ITERATIONS"; tests/bench/kernel turns that into results.
  */
 #include "osd/suites/bare/child.h"
+#include "osd/suites/bench/cpus.h"
 #include "osd/suites/bench/worst.h"
 
 #define N_ROUNDS 8u
@@ -208,7 +209,7 @@ static void slot_measure(void)
 	print_result("slot.bytes", stats.slot_bytes, 1);
 }
 
-/* only=N on the command line runs the Nth alone, for tracing; worst=1 runs worst.c instead. */
+/* only=N on the command line runs the Nth alone, for tracing; worst=1 runs worst.c instead, cpus=1 cpus.c. */
 static void (*const measures[])(void) = {null_measure, ipc_measure, foreign_measure,
         map_measure_runs, map_measure_pages, slot_measure};
 
@@ -219,6 +220,10 @@ int bare_main(void)
 	child_init();
 	if (bare_option("worst", 0) != 0) {
 		worst_measure();
+		only = UINT64_MAX;
+	}
+	if (bare_option("cpus", 0) != 0) {
+		cpus_measure();
 		only = UINT64_MAX;
 	}
 	for (uint64_t i = 0; i < sizeof(measures) / sizeof(measures[0]); i++) {

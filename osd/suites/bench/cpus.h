@@ -1,0 +1,3 @@
+#pragma once
+/* What several CPUs cost and bring: see cpus.c. */
+void cpus_measure(void);
