@@ -519,11 +519,63 @@ static void test_flags(void)
 	child_free(&child);
 }
 
+#define HOSTILE_FS (~0ul << 47) /* the lowest address that is the kernel's */
+#define HOSTILE_GS KERNEL_VA
+
+/* The kernel is entered by all kinds of traps while both bases are addresses of its own. */
+static err_t hostile_trap(uint64_t address)
+{
+	volatile uint64_t *counter = &puppet_orders[0].counter;
+
+	__asm__ volatile("wrfsbase %0; wrgsbase %1" : : "r"(HOSTILE_FS), "r"(HOSTILE_GS));
+	(void)*(volatile uint8_t *)address;
+	__asm__ volatile("movq %%rax, %%xmm9" : : : "xmm9");
+	while (shared->w[0] == 0) {
+		++*counter;
+	}
+	(void)sys_null();
+	__asm__ volatile("ud2" : : : "memory");
+	return fs_base() == HOSTILE_FS && gs_base() == HOSTILE_GS + 8 ? E_OK : E_CHECK;
+}
+
+/* The supervisor sees them, and sets one. */
+static void hostile_mend(void)
+{
+	struct slot_registers r;
+
+	IS(FAULT_ILLEGAL, p.event.w[0]);
+	IS(E_OK, sys_slot_registers(p.child.ep, &r));
+	IS(HOSTILE_FS, r.fsbase);
+	IS(HOSTILE_GS, r.gsbase);
+	r.gsbase += 8;
+	r.rip += 2;
+	IS(E_OK, sys_slot_registers_set(p.child.ep, &r));
+	IS(E_OK, sys_slot_resume(p.child.ep, 0));
+	IS(E_OK, puppet_end(&p));
+}
+
+static void test_hostile_bases(void)
+{
+	if (!cpu_has_fsgsbase()) {
+		return;
+	}
+	shared->w[0] = 0;
+	puppet_new(&p, 0, "p", 0);
+	puppet_begin(&p, PUPPET_CALL, (const uint64_t[6]){(uint64_t)hostile_trap, DEMAND_VA});
+	OK(counter_moves(&puppet_order(&p)->counter));
+	OK(counter_moves(&puppet_order(&p)->counter));
+	shared->w[0] = 1;
+	IS(PUPPET_ENDED, puppet_end(&p));
+	hostile_mend();
+	puppet_free(&p);
+}
+
 const struct test tests_context[] = {
         {"registers through every call", test_registers},
         {"registers through messages", test_exchanges},
         {"thread pointers of those who load the fs selector", test_thread_pointers},
         {"bases that users write", test_bases},
+        {"traps while bases are addresses of the kernel's", test_hostile_bases},
         {"selectors that users load", test_selectors},
         {"selectors that users load before a message", test_selectors_by_message},
         {"flags that users set stay out of the kernel", test_flags},
