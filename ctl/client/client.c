@@ -61,9 +61,10 @@ struct client {
 	struct frame_decoder decoder;
 	struct wire_arena arena;
 	uint64_t last_id;
-	uint64_t job;    /* that the newest news was about; 0: none */
-	bool is_many;    /* it was about others, too */
-	char waits[240]; /* what is known of why it is not over */
+	uint64_t job;           /* that the newest news was about; 0: none */
+	const char *request_id; /* of the request that waits for its answer; "": none was given */
+	bool is_many;           /* it was about others, too */
+	char waits[240];        /* what is known of why it is not over */
 	unsigned int quiet_msec;
 	int stop_fd; /* readable: the wait for an answer ends; -1: none */
 	uint8_t buffer[2 * FRAME_SIZE_MAX];
@@ -150,6 +151,20 @@ static int client_write(struct client *client, const uint8_t *bytes, size_t len)
  */
 static int client_send(struct client *client, Control__Request *request);
 
+/* luctl goes before lud said which job it is, if it is one: that can be found out. */
+static int client_leave_early(const struct client *client, enum ctl_exit code, const char *why)
+{
+	_cleanup_(ctl_freep) char *remedy =
+	        *client->request_id
+	                ? ctl_format("the same with --request-id %s shows what became of it",
+	                          client->request_id)
+	                : ctl_format("`luctl jobs` and `luctl history` show whether lud took it; "
+	                             "with --request-id "
+	                             "the same can be asked again and is done once");
+
+	return ctl_fail(code, "", remedy, "%s; lud has not answered yet", why);
+}
+
 /* luctl goes before the job is over, which nothing happens to: says why, and how to come back. */
 static int client_leave(const struct client *client, enum ctl_exit code, const char *why)
 {
@@ -164,7 +179,7 @@ static int client_leave(const struct client *client, enum ctl_exit code, const c
 	                *client->waits ? " (" : "", client->waits, *client->waits ? ")" : "");
 
 	if (!client->job) {
-		return ctl_fail(code, "", NULL, "%s", why);
+		return client_leave_early(client, code, why);
 	}
 	return ctl_fail_as(&(struct ctl_fault){code, "", text, remedy, "", client->job}, false);
 }
@@ -364,6 +379,7 @@ int client_open(const char *path, struct client **ret_client)
 	sigaction(SIGINT, &interrupt, NULL);
 	client->fd = -1;
 	client->stop_fd = -1;
+	client->request_id = "";
 	client->path = path ? ctl_format("%s", path) : place_socket();
 	frame_decoder_init(&client->decoder, client->buffer, sizeof(client->buffer));
 	wire_arena_init(&client->arena, client->arena_bytes, sizeof(client->arena_bytes));
@@ -458,6 +474,7 @@ int client_call(struct client *client, Control__Request *request, client_news_fn
 	const Control__FromLud *from = NULL;
 	int code = client_send(client, request);
 
+	client->request_id = request->request_id;
 	while (code == CTL_OK) {
 		code = client_receive(client, &from);
 		if (code != CTL_OK) {

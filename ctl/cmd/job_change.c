@@ -99,10 +99,11 @@ int cmd_job_show(const struct options *options)
 		code = command_call(options, &request, NULL, NULL, &client, &reply);
 		return code == CTL_OK && !options->json ? job_show_plan(reply->job) : code;
 	}
-	code = code == CTL_OK ? job_change_call(options, &request, &client, &reply) : code;
+	code = code == CTL_OK ? command_call(options, &request, NULL, NULL, &client, &reply) : code;
 	if (code != CTL_OK || options->json) {
 		return code;
 	}
+	job_print_alone(reply->job);
 	if (*reply->job->plan_text) {
 		printf("  its plan: `luctl job show %" PRIu64 " --plan`\n", show.job);
 	}

@@ -72,6 +72,11 @@ static int policy_show_files(const struct options *options)
 /* Of files, or of what counts in lud. */
 int cmd_policy_show(const struct options *options)
 {
+	if (*options->service && !options->effective) {
+		return ctl_fail(CTL_USAGE, "--service",
+		        "with --effective it is shown what counts for one service",
+		        "policies are shown as they are, and not for a service");
+	}
 	return options->n_args ? policy_show_files(options) : policy_show_running(options);
 }
 

@@ -169,14 +169,9 @@ static void job_print_children(const Control__Job *job)
 	}
 }
 
-void job_print(const Control__Job *job)
+/* What stands behind its line and its children. */
+static void job_print_rest(const Control__Job *job)
 {
-	if (job->state == CONTROL__JOB_STATE__JOB_STATE_SKIPPED) {
-		printf("%s: skipped: %s\n", job->service, job->cause ? job->cause->message : "?");
-		return;
-	}
-	job_print_line(job);
-	job_print_children(job);
 	if (job->result && job_is_done(job)) {
 		job_print_result(job->result);
 	}
@@ -187,6 +182,33 @@ void job_print(const Control__Job *job)
 	job_print_cause(job);
 	if (job->state == CONTROL__JOB_STATE__JOB_STATE_REFUSED) {
 		job_print_pairing(job);
+	}
+}
+
+/* In its place, where nothing was ordered. */
+static bool job_print_skipped(const Control__Job *job)
+{
+	if (job->state != CONTROL__JOB_STATE__JOB_STATE_SKIPPED) {
+		return false;
+	}
+	printf("%s: skipped: %s\n", job->service, job->cause ? job->cause->message : "?");
+	return true;
+}
+
+void job_print(const Control__Job *job)
+{
+	if (!job_print_skipped(job)) {
+		job_print_line(job);
+		job_print_children(job);
+		job_print_rest(job);
+	}
+}
+
+void job_print_alone(const Control__Job *job)
+{
+	if (!job_print_skipped(job)) {
+		job_print_line(job);
+		job_print_rest(job);
 	}
 }
 

@@ -10,6 +10,8 @@
 
 /* Print what became of it: a line or a few on stdout, the cause of a failure on stderr. */
 void job_print(const Control__Job *job);
+/* The same without the jobs that it asked for, for whoever shows these otherwise. */
+void job_print_alone(const Control__Job *job);
 /* The exit code of what became of it, which is noted as a failure for --json; prints nothing. */
 int job_judge(const Control__Job *job);
 /* Words for people; "?" for what this luctl does not know. */

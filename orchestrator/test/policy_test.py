@@ -86,6 +86,7 @@ def test_apply(world):
     # What counts for a machine, with where it is from.
     assert '# rerandomize: no policy' in world.luctl('policy', 'show', '--effective').splitlines()
     world.luctl('machine', 'label', 'm', 'role=appliance')
+    assert '--effective' in world.luctl('policy', 'show', '--service', 'ds', code=2)
     effective = world.luctl('policy', 'show', '--effective', '-m', 'm', '--service', 'ds')
     assert f'  every: "1h" # {day}:4' in effective.splitlines() and 'jitter: "0s" # default' in effective, effective
     assert 'windows.deny of policy night' in effective, effective

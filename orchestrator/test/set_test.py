@@ -43,7 +43,9 @@ def test_order(world):
     n = len(ordered(world))
     assert world.json('rollback', 'agent', 'ds')['state'] == 'committed'
     assert ordered(world)[n:] == ['ds', 'agent'] and runs(world) == {'ds': 1, 'agent': 1}
-    assert 'job 1' in world.luctl('job', 'show', '1') and 'set' in world.luctl('jobs')
+    told = world.luctl('job', 'show', '1')
+    assert 'job 1' in told and 'set' in world.luctl('jobs')
+    assert [told.count('job %d' % n) for n in (2, 3)] == [1, 1], told
 
 
 def test_policy_order(world):

@@ -26,6 +26,11 @@ def test_deadline(world):
     assert 4.9 < time.monotonic() - begun < 100
     assert 'not over after 5 s; job 1 goes on in lud' in told and 'freeze' in told, told
     assert '`luctl job show 1 --wait`' in told, told
+    # Where lud has not said by then which job it is, it can be found all the same.
+    told = world.luctl('update', 'ds', '--wait=1ms', code=9)
+    assert 'luctl jobs' in told or 'job show' in told, told
+    told = world.luctl('update', 'ds', '--wait=1ms', '--request-id', 'again', code=9)
+    assert '--request-id again' in told or 'job show' in told, told
     error = world.json('job', 'show', '1', '--wait=4s', code=9)['error']
     assert (error['code'], error['exit'], error['job']) == ('waited', 9, 1) and 'job show 1' in error['remedy'], error
     assert 'freeze' in error['cause'], error  # it was put off before anybody waited here
