@@ -29,6 +29,19 @@ static bool slot_class_is_valid(const struct slot_params *params)
 	return params->ipc_class < (params->flags & SLOT_PROGRAM ? N_CLASSES : 1);
 }
 
+/*
+ * Services are found by name and are in others' masks by number, so who could make them could be any
+ * of them. More urgent than its supervisor, a process could keep that from stopping it.
+ */
+static bool slot_is_allowed(const struct instance *self, const struct slot_params *params)
+{
+	const struct slot_privileges *own = &self->slot->privileges;
+
+	return slot_is_root(self->slot) ||
+	       (params->flags & SLOT_PROGRAM && own->ipc_classes >> params->ipc_class & 1 &&
+	               params->priority >= self->priority);
+}
+
 static err_t check_slot_create(struct instance *self, vaddr_t address,
         struct slot_params *ret_params, struct space **ret_space, uint32_t *ret_number)
 {
@@ -40,6 +53,9 @@ static err_t check_slot_create(struct instance *self, vaddr_t address,
 	if (!slot_name_is_valid(ret_params->name) || ret_params->flags & ~SLOT_FLAGS ||
 	        ret_params->priority >= N_PRIORITIES || !slot_class_is_valid(ret_params)) {
 		return E_INVAL;
+	}
+	if (!slot_is_allowed(self, ret_params)) {
+		return E_PERM;
 	}
 	*ret_space = space_of(ret_params->space);
 	if (!*ret_space) {

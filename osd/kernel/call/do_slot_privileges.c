@@ -1,6 +1,10 @@
-/* Privileges of a slot, as its release was signed for; the supervisor's word is taken. */
+/*
+ * Privileges of a slot. A supervisor gives what it has itself, so that one that was taken over, a
+ * process manager say, gets no further through what it makes. What the kernel made has all there is.
+ */
 #include "osd/kernel/call/call.h"
 #include "osd/kernel/fault/usercopy.h"
+#include "osd/kernel/object/rights.h"
 
 static err_t check_privileges(const struct slot_privileges *p)
 {
@@ -20,6 +24,68 @@ static err_t check_privileges(const struct slot_privileges *p)
 	return E_OK;
 }
 
+static bool privileges_io_has(const struct slot_privileges *own, uint16_t first, uint16_t last)
+{
+	for (unsigned int i = 0; i < own->n_io; i++) {
+		if (first >= own->io[i].first && last <= own->io[i].last) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool privileges_mmio_has(const struct slot_privileges *own, uint64_t base, uint64_t bytes)
+{
+	for (unsigned int i = 0; i < own->n_mmio; i++) {
+		uint64_t offset = base - own->mmio[i].base;
+
+		if (base >= own->mmio[i].base && offset <= own->mmio[i].bytes &&
+		        bytes <= own->mmio[i].bytes - offset) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool privileges_irq_has(const struct slot_privileges *own, uint8_t line)
+{
+	for (unsigned int i = 0; i < own->n_irq; i++) {
+		if (own->irq[i] == line) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool privileges_devices_are_within(
+        const struct slot_privileges *p, const struct slot_privileges *own)
+{
+	bool is_within = true;
+
+	for (unsigned int i = 0; i < p->n_io; i++) {
+		is_within &= privileges_io_has(own, p->io[i].first, p->io[i].last);
+	}
+	for (unsigned int i = 0; i < p->n_mmio; i++) {
+		is_within &= privileges_mmio_has(own, p->mmio[i].base, p->mmio[i].bytes);
+	}
+	for (unsigned int i = 0; i < p->n_irq; i++) {
+		is_within &= privileges_irq_has(own, p->irq[i]);
+	}
+	return is_within;
+}
+
+static bool privileges_are_within(
+        const struct slot_privileges *p, const struct slot_privileges *own)
+{
+	uint64_t beyond = p->calls[0] & kcall_mask_given & ~own->calls[0];
+
+	for (unsigned int i = 0; i < N_SERVICE_SLOTS / 64; i++) {
+		beyond |= p->ipc_to[i] & ~own->ipc_to[i];
+	}
+	beyond |= p->ipc_classes & ~own->ipc_classes;
+	return beyond == 0 && p->rank <= own->rank && privileges_devices_are_within(p, own);
+}
+
 err_t do_slot_privileges(struct instance *self, const uint64_t *args)
 {
 	struct slot_privileges privileges;
@@ -31,6 +97,10 @@ err_t do_slot_privileges(struct instance *self, const uint64_t *args)
 	}
 	if (err == E_OK) {
 		err = check_privileges(&privileges);
+	}
+	if (err == E_OK && !slot_is_root(self->slot) &&
+	        !privileges_are_within(&privileges, &self->slot->privileges)) {
+		err = E_PERM;
 	}
 	if (err == E_OK) {
 		slot_privileges_set(slot, &privileges);

@@ -85,6 +85,14 @@ static inline struct slot *slot_linked(struct list *link)
 {
 	return list_entry(link, struct slot, link);
 }
+/*
+ * Was it made by the kernel, so that nobody has given it what it has? Others give what they have
+ * themselves, and no more.
+ */
+static inline bool slot_is_root(const struct slot *slot)
+{
+	return slot->supervisor == EP_NONE;
+}
 /* The live slot behind an endpoint, or NULL. EP_SELF is not understood here. */
 struct slot *slot_of(endpoint_t endpoint);
 /* As slot_of, for slots that `self` supervises: E_DEAD, or E_PERM. */

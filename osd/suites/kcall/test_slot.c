@@ -227,8 +227,10 @@ static void test_orphans(void)
 	privileges_call(&privileges, KCALL_slot_start);
 	puppet_allow(&p, &privileges);
 	child_space_new(&grandchild);
-	*params = (struct slot_params){
-	        .name = "grandchild", .space = grandchild.space, .priority = 6};
+	*params = (struct slot_params){.name = "grandchild",
+	        .space = grandchild.space,
+	        .priority = 6,
+	        .flags = SLOT_PROGRAM};
 	grandchild.ep = (endpoint_t)puppet_call(&p, KCALL_slot_create, (uint64_t)params);
 	OK(grandchild.ep > 0);
 	IS(E_PERM, sys_slot_stop(grandchild.ep));

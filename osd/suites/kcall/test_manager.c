@@ -1,0 +1,155 @@
+/*
+ * A process manager that was taken over: it may make processes, and tries to be more than that through
+ * them. It has no more to give than what it got.
+ */
+#include "osd/suites/kcall/kcall.h"
+
+#define CLASS 3u
+#define PORT_FIRST 0x60u
+#define PORT_LAST 0x6fu
+#define MMIO_BASE 0xfe000000ul
+#define LINE 5u
+#define RANK 7u
+
+static struct puppet manager;
+static struct child made;
+static struct slot_privileges own; /* what the manager has */
+
+#define PARAMS ((struct slot_params *)SHARED_SCRATCH)
+#define GIVEN ((struct slot_privileges *)SHARED_SCRATCH)
+
+static void manager_new(void)
+{
+	puppet_new(&manager, 0, "manager", 0);
+	own = (struct slot_privileges){.ipc_to = {1ul << EP_SLOT(EP_RS)},
+	        .ipc_classes = 1ul << CLASS | 1,
+	        .rank = RANK,
+	        .n_io = 1,
+	        .io = {{PORT_FIRST, PORT_LAST}},
+	        .n_mmio = 1,
+	        .mmio = {{MMIO_BASE, 2 * PAGE_SIZE}},
+	        .n_irq = 1,
+	        .irq = {LINE}};
+	privileges_call(&own, KCALL_slot_create);
+	privileges_call(&own, KCALL_slot_start);
+	privileges_call(&own, KCALL_slot_privileges);
+	privileges_call(&own, KCALL_slot_destroy);
+	IS(E_OK, sys_slot_privileges(manager.child.ep, &own));
+	child_space_new(&made);
+}
+
+static void manager_free(void)
+{
+	puppet_free(&manager); /* what it supervised is RS's then */
+	child_free(&made);
+}
+
+static err_t make(uint32_t flags, uint32_t class, uint32_t priority)
+{
+	*PARAMS = (struct slot_params){.name = "made",
+	        .space = made.space,
+	        .flags = flags,
+	        .priority = priority,
+	        .ipc_class = class};
+	return puppet_call(&manager, KCALL_slot_create, (uint64_t)PARAMS);
+}
+
+static err_t give(endpoint_t to, const struct slot_privileges *privileges)
+{
+	*GIVEN = *privileges;
+	return puppet_call(&manager, KCALL_slot_privileges, (uint64_t)to, (uint64_t)GIVEN);
+}
+
+static void test_make(void)
+{
+	manager_new();
+	IS(E_PERM, make(0, 0, CHILD_PRIORITY)); /* a service: with any name, in any number */
+	IS(E_PERM, make(SLOT_UNCOMMITTED, 0, CHILD_PRIORITY));
+	IS(E_PERM, make(SLOT_PROGRAM, CLASS + 1, CHILD_PRIORITY));
+	IS(E_PERM, make(SLOT_PROGRAM, N_CLASSES - 1, CHILD_PRIORITY));
+	IS(E_PERM, make(SLOT_PROGRAM, CLASS, CHILD_PRIORITY - 1));
+	IS(E_INVAL, make(SLOT_PROGRAM, N_CLASSES, CHILD_PRIORITY));
+	made.ep = (endpoint_t)make(SLOT_PROGRAM, CLASS, CHILD_PRIORITY);
+	OK(made.ep > 0);
+	IS(E_OK, puppet_call(&manager, KCALL_slot_destroy, (uint64_t)made.ep));
+	made.ep = EP_NONE;
+	manager_free();
+}
+
+/* One thing too many each; nothing of it is given. */
+static void test_give_more(void)
+{
+	struct slot_privileges more[12];
+	uint32_t n = 0;
+
+	manager_new();
+	made.ep = (endpoint_t)make(SLOT_PROGRAM, CLASS, CHILD_PRIORITY + 1);
+	OK(made.ep > 0);
+	for (uint32_t i = 0; i < 12; i++) {
+		more[i] = own;
+	}
+	privileges_call(&more[n++], KCALL_machine_off);
+	privileges_call(&more[n++], KCALL_space_batch);
+	more[n++].ipc_to[0] |= 1ul << EP_SLOT(EP_VM);
+	more[n++].ipc_to[3] |= 1ul << 63;
+	more[n++].ipc_classes |= 2;
+	more[n++].rank = RANK + 1;
+	more[n++].io[0].first = PORT_FIRST - 1;
+	more[n++].io[0].last = PORT_LAST + 1;
+	more[n++].mmio[0].base = MMIO_BASE - PAGE_SIZE;
+	more[n++].mmio[0].bytes = 2 * PAGE_SIZE + 1;
+	more[n++].mmio[0].base = MMIO_BASE + PAGE_SIZE;
+	more[n++].irq[0] = LINE + 1;
+	for (uint32_t i = 0; i < n; i++) {
+		IS(E_PERM, give(made.ep, &more[i]));
+	}
+	IS(12, n);
+	manager_free();
+}
+
+/* All that it has, or parts of it. */
+static void test_give(void)
+{
+	struct slot_privileges part;
+
+	manager_new();
+	made.ep = (endpoint_t)make(SLOT_PROGRAM, CLASS, CHILD_PRIORITY);
+	part = own;
+	IS(E_OK, give(made.ep, &part));
+	part.io[0].first = part.io[0].last = PORT_LAST;
+	part.mmio[0].base += PAGE_SIZE;
+	part.mmio[0].bytes = PAGE_SIZE;
+	part.n_irq = 0;
+	part.rank = 0;
+	part.ipc_to[0] = 0;
+	IS(E_OK, give(made.ep, &part));
+	IS(E_OK, give(made.ep, &(struct slot_privileges){0}));
+	/* What was taken from the manager it gives no more. */
+	own.ipc_classes = 0;
+	IS(E_OK, sys_slot_privileges(manager.child.ep, &own));
+	part.ipc_classes = 1ul << CLASS;
+	IS(E_PERM, give(made.ep, &part));
+	part.ipc_classes = 0;
+	IS(E_OK, give(made.ep, &part));
+	manager_free();
+}
+
+/* What it does not supervise it gives nothing: not to itself, either. */
+static void test_others(void)
+{
+	manager_new();
+	IS(E_PERM, give(manager.child.ep, &own));
+	IS(E_PERM, give(EP_RS, &own));
+	IS(E_PERM, give(EP_VM, &own));
+	made.ep = (endpoint_t)make(SLOT_PROGRAM, CLASS, CHILD_PRIORITY);
+	IS(E_PERM, sys_slot_privileges(made.ep, &own)); /* its supervisor's supervisor neither */
+	manager_free();
+}
+
+const struct test tests_manager[] = {
+        {"what a process manager may make", test_make},
+        {"a process manager gives no more than it has", test_give_more},
+        {"a process manager gives what it has", test_give},
+        {"a process manager gives to its own only", test_others},
+        {0},
+};
