@@ -251,4 +251,22 @@ def test_request_id(world):
     assert known['id'] == first['id'] and known['state'] == 'confirmed', known
 
 
+def test_step_left(world):
+    """A step that lud left by its end, and began again, is not shown as one that still goes on."""
+    world.prepare(2)
+    world.peer.faults['hold_result'] = 1
+    job = world.json('update', 'ds', '--detach')['id']
+    world.until(lambda: world.peer.withheld)
+
+    def steps():
+        return [(s['name'], s['state']) for s in world.json('job', 'show', str(job))['steps']]
+    world.until(lambda: steps()[-1] == ('run', 'open'))
+    world.kill()
+    world.start()
+    world.until(lambda: steps()[-2:] == [('run', 'left'), ('run', 'open')])
+    world.peer.release()
+    assert world.settle(job)['state'] == 'JOB_STATE_CONFIRMED'
+    assert not [s for s in steps() if s[1] == 'open'], steps()
+
+
 harness.main(globals(), 2)

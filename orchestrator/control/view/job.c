@@ -14,23 +14,38 @@
 #define VIEW_STEPS_MAX 200u
 #define VIEW_CHILDREN_MAX 100u
 
+static const char view_step_open[] = "open";
+
 /* The steps of one job while they are filled in. */
 struct view_steps {
 	struct pool *pool;
 	Control__Job *job;
+	bool is_over;
 };
+
+/* A step without an end goes on only if nothing came after it: else it was left, as by the end of lud, and begun again. */
+static void view_step_left(const struct view_steps *visit)
+{
+	Control__JobStep *last =
+	        visit->job->n_steps ? visit->job->steps[visit->job->n_steps - 1] : NULL;
+
+	if (last && !strcmp(last->state, view_step_open)) {
+		last->state = "left";
+	}
+}
 
 /* Steps beyond VIEW_STEPS_MAX are left out: a job that waits for days repeats itself. */
 static int view_step(const struct job_step_row *row, void *arg)
 {
 	static const char *const states[_JOB_STEP_STATE_N] = {
-	        [JOB_STEP_BEGUN] = "open",
+	        [JOB_STEP_BEGUN] = view_step_open,
 	        [JOB_STEP_DONE] = "done",
 	        [JOB_STEP_FAILED] = "failed",
 	};
 	struct view_steps *visit = arg;
 	Control__JobStep *step;
 
+	view_step_left(visit);
 	if (visit->job->n_steps == VIEW_STEPS_MAX) {
 		return 0;
 	}
@@ -42,6 +57,9 @@ static int view_step(const struct job_step_row *row, void *arg)
 	step->ended_us = row->ended_us;
 	step->detail = pool_text(visit->pool, row->detail);
 	visit->job->steps[visit->job->n_steps++] = step;
+	if (visit->is_over) {
+		view_step_left(visit);
+	}
 	return 0;
 }
 
@@ -217,7 +235,7 @@ int view_job(struct pool *pool, struct engine *engine, int64_t id, bool with_ste
 {
 	struct db *db = engine_db(engine);
 	Control__Job *view = pool_zero(pool, sizeof(*view));
-	struct view_steps steps = {pool, view};
+	struct view_steps steps = {pool, view, false};
 	struct job_row row;
 	int r = store_job_find(db, id, &row);
 
@@ -235,6 +253,7 @@ int view_job(struct pool *pool, struct engine *engine, int64_t id, bool with_ste
 	}
 	if (!r && with_steps) {
 		view->steps = pool_zero(pool, VIEW_STEPS_MAX * sizeof(*view->steps));
+		steps.is_over = row.ended_us != 0;
 		r = store_job_step_each(db, id, view_step, &steps);
 	}
 	if (!r && with_steps) {
