@@ -205,6 +205,22 @@ def test_crash(world):
     world.luctl('update', 'ds', '--detach')
 
 
+def test_crash_seen(world):
+    """What befalls the service is looked at when the machine says so, and not at the next look."""
+    world.prepare(2)
+    policy(world, 'health: {soak: 300s, healthy: 1h, heartbeat: {missed: 9}}')
+    job = update(world)
+    early = []
+    for _ in range(3):  # a host that stands still for half a minute comes to the next look first
+        look = soaking(world, job)['next_look_us']
+        world.peer.crash('ds')
+        world.until(lambda: job_of(world, job)['next_look_us'] != look)
+        early.append(job_of(world, job)['next_look_us'] < look + 30e6)
+        if early[-1]:
+            break
+    assert any(early), early
+
+
 def test_exit(world):
     """Whoever waits for such an update hears that it was rolled back."""
     world.prepare(2)

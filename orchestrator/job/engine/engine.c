@@ -237,6 +237,17 @@ static void engine_note_change(
 	}
 }
 
+/* What befell a service says more of an update that is watched than the next look, which may be half a minute away. */
+static void engine_look_soaks(const struct machine *machine, const char *service)
+{
+	for (struct job *job = work_first(machine); job; job = work_next(job)) {
+		if (job->row.step == JOB_STEP_SOAK && job->phase == JOB_WORKING &&
+		        !strcmp(job->row.service, service)) {
+			job_again(job, 0);
+		}
+	}
+}
+
 /* A crash is one that the service came back from: until then nothing can be done with it. */
 static void engine_on_change(
         struct machine *machine, const Machine__ServiceChange *change, void *arg)
@@ -245,6 +256,7 @@ static void engine_on_change(
 	char what[80];
 
 	engine_note_change(engine, machine, change);
+	engine_look_soaks(machine, change->service);
 	if (engine->schedule && change->kind == MACHINE__SERVICE_CHANGE_KIND__CHANGE_RESTARTED) {
 		snprintf(what, sizeof(what), "%.30s crashed", change->service);
 		schedule_event(engine->schedule, machine, SECTION_CRASH, what);

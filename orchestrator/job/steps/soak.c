@@ -14,6 +14,8 @@
  *        |                                      |      `-- else: FAILED
  *         `--- another boot, or another release: COMMITTED, and nobody knows whether it was well
  *
+ * A look comes at its time, or when the machine says that something befell the service (engine.c).
+ *
  * What is not known holds and never passes. How long it was well is counted by the clock of the machine in one
  * boot, which nobody sets; only how long what is not known may stay so is counted by the time of this host.
  *
