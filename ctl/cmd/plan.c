@@ -72,6 +72,9 @@ static void plan_print_part(const Control__PlanPart *part)
 		        part->held_until_us ? "not before " : "nobody knows for how long",
 		        part->held_until_us ? text_time(part->held_until_us, text) : "");
 	}
+	if (*part->warning) {
+		printf("  %-12s%s\n", "warning", part->warning);
+	}
 	if (part->refused) {
 		printf("  %-12s%s (%s)\n", part->skipped ? "skipped" : "refused",
 		        part->refused->message, part->refused->name);

@@ -100,6 +100,18 @@ static bool health_figure(const Machine__Status *status, const char *name, uint6
 	return is_there;
 }
 
+const char *health_unreported(const struct health_terms *terms, const Machine__Status *status)
+{
+	uint64_t value;
+
+	for (size_t i = 0; i < health_n_loads(terms); i++) {
+		if (!health_figure(status, health_metric(terms, i), &value)) {
+			return health_metric(terms, i);
+		}
+	}
+	return NULL;
+}
+
 /* What has no room is left out, and so unknown. */
 void health_sample(const struct health_terms *terms, const Machine__Status *status,
         char ret_sample[sizeof((struct soak_row){0}.early)])

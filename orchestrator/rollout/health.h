@@ -30,6 +30,8 @@ void health_sample(const struct health_terms *terms, const Machine__Status *stat
         char ret_sample[sizeof((struct soak_row){0}.early)]);
 /* Whether a figure is compared by how fast it rises, so that ->early has to be well before ->before. */
 bool health_wants_rates(const struct health_terms *terms);
+/* The first figure of health.loads that no service reports; NULL: all are reported. */
+const char *health_unreported(const struct health_terms *terms, const Machine__Status *status);
 /* How long it is by the machine's clock from one sample to the other; 0: one of them is not there. */
 uint64_t health_between_ns(const char *earlier, const char *later);
 

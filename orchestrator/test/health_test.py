@@ -248,6 +248,7 @@ def test_loads(world):
     other = world.peer.services['rs']
     other['metrics'] = [{'name': 'per_second', 'value': 1000}]
     policy(world, 'health: {soak: 5s, healthy: 60s, loads: [{metric: per_second, least: 90%}]}')
+    world.until(lambda: world.json('status') and not world.json('plan', 'update', 'ds')['parts'][0]['warning'])
     job = update(world)
     soaking(world, job)
     other['metrics'] = []
@@ -309,6 +310,9 @@ def test_unknown(world):
     """What is not known in time has failed, and the machine, which answers, goes back."""
     world.prepare(2)
     policy(world, 'health: {soak: 1s, healthy: 3s, loads: [{metric: nobody_has_it}]}')
+    told = world.luctl('plan', 'update', 'ds')
+    assert 'no service of m reports the figure `nobody_has_it`' in told and '\nplan ' in told, told
+    assert not world.json('plan', 'rerandomize', 'ds')['parts'][0]['warning']
     job = update(world)
     done = world.settle(job)
     assert done['state'] == 'JOB_STATE_ROLLED_BACK' and 'does not tell nobody_has_it' in done['cause']['message'], done

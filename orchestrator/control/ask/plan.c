@@ -86,6 +86,24 @@ static void plan_view_gates(
 	}
 }
 
+/* An update that is watched by what nobody reports would never be found well: it is no refusal, but is known beforehand. */
+static void plan_view_warning(
+        struct control_wait *wait, const struct job_order *order, Control__PlanPart *part)
+{
+	const char *figure = order->kind == JOB_UPDATE
+	                             ? plan_unreported(control_engine(wait->client), wait->machine,
+	                                       order->service)
+	                             : NULL;
+
+	if (figure) {
+		part->warning = pool_format(wait->pool,
+		        "no service of %s reports the figure `%s`, by which a policy has it "
+		        "watched: it "
+		        "is never found healthy, and fails when health.healthy is over",
+		        machine_row(wait->machine)->name, figure);
+	}
+}
+
 /* One service's part. What cannot be updated at all is skipped where all are asked for. */
 static void plan_part(struct control_wait *wait, const struct job_order *order, bool of_all)
 {
@@ -102,6 +120,7 @@ static void plan_part(struct control_wait *wait, const struct job_order *order, 
 	part = pool_zero(wait->pool, sizeof(*part));
 	plan_view_part(wait, forecast, part);
 	plan_view_gates(wait, order, part);
+	plan_view_warning(wait, order, part);
 	plan->view.parts[plan->view.n_parts++] = part;
 	if (r < 0) {
 		failure_set(&failure, "record", "lud", "check the state directory",

@@ -1,7 +1,8 @@
 /*
  * The way back of an update, looked at before it is begun. A policy that goes back by itself when an update is
  * not well needs a way that nobody has to be asked about: so an update without one is refused, by the plan that
- * somebody looks at and by the job. So does a set of services, which goes back when one of them fails.
+ * somebody looks at and by the job. So does a set of services, which goes back when one of them fails. One that could not
+ * be found well is not refused, since a service may come that reports what is asked for; but whoever looks is told.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -50,4 +51,14 @@ bool plan_no_way_back(const struct engine *engine, const struct job_way_back *wa
 	                : "its way back would be refused, should it not be well: %.180s",
 	        why.cause);
 	return true;
+}
+
+const char *plan_unreported(
+        const struct engine *engine, const struct machine *machine, const char *service)
+{
+	const Machine__Status *status = machine_status(machine);
+	struct health_terms terms;
+
+	health_terms(engine_rules(engine), machine_row(machine), service, &terms);
+	return status ? health_unreported(&terms, status) : NULL;
 }

@@ -129,6 +129,12 @@ struct job_way_back {
  */
 bool plan_no_way_back(const struct engine *engine, const struct job_way_back *way,
         const struct Control__Pairing *back, struct failure *ret_failure);
+/*
+ * A figure that an update of this service would be watched by and that nobody on the machine reports, so that it is never
+ * found well; NULL: none. Lives as long as the policy does.
+ */
+const char *plan_unreported(
+        const struct engine *engine, const struct machine *machine, const char *service);
 
 /* Whether what asks for the newest release passes this one by on a machine; some of its rollout may have it all the same. */
 bool engine_is_blocked(const struct engine *engine, const struct machine *machine,
