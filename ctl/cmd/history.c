@@ -410,6 +410,20 @@ static void history_show_effect(const Control__Effect *effect)
 	}
 }
 
+/* When the first and the last of a run of the machine's own layouts were made, and what proves all of them. */
+static void history_show_made(const Control__Generation *generation)
+{
+	char first[TEXT_SIZE], last[TEXT_SIZE];
+
+	if (!generation->made_last_us) {
+		return;
+	}
+	printf("%-14s%" PRIu64 ", the first %s, the last %s\n", "made", generation->made,
+	        text_time(generation->made_first_us, first),
+	        text_time(generation->made_last_us, last));
+	history_show_bytes("head", &generation->made_head);
+}
+
 /*
  * Of a layout that the machine made there is the commitment to its seed, the seed sealed to the audit
  * key where the root names one, and nothing else. Where it
@@ -430,6 +444,7 @@ static void history_show_layout(const Control__Generation *generation)
 	}
 	if (generation->made) {
 		printf("%-14sthe machine made it by itself since; another one was ordered\n", "");
+		history_show_made(generation);
 		history_show_bytes("commitment", &generation->commitment);
 		history_show_sealed(&generation->sealed);
 	}
@@ -486,6 +501,14 @@ static void history_show_print(const Control__Generation *generation)
 	history_show_pairing(job);
 	if (job->result) {
 		history_show_result(job->result);
+	}
+	/*
+	 * What nothing in the record says any more is not shown as if it were empty: a recovery lost the
+	 * rows that said it.
+	 */
+	for (size_t i = 0; i < job->n_lost; i++) {
+		printf("%-14s%s of the result: unknown (lost in recovery)\n", i ? "" : "lost",
+		        job->lost[i]);
 	}
 	history_show_steps(job);
 }

@@ -93,18 +93,30 @@ static void job_print_cause(const Control__Job *job)
 	}
 }
 
-/* A restart moves no state and has no layout of its own: nothing to tell. */
-static void job_print_result(const Machine__Result *result)
+static bool job_has_lost(const Control__Job *job, const char *field)
 {
+	for (size_t i = 0; i < job->n_lost; i++) {
+		if (!strcmp(job->lost[i], field)) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* A restart moves no state and has no layout of its own: nothing to tell. */
+static void job_print_result(const Control__Job *job)
+{
+	const Machine__Result *result = job->result;
+	bool by_machine = result->commitment.len || job_has_lost(job, "commitment");
 	char where[64], blackout[TEXT_SIZE], bytes[TEXT_SIZE];
 
-	if (!result->base_address && !result->commitment.len) {
+	if (!result->base_address && !by_machine) {
 		return;
 	}
 	/* Where the machine made the layout nobody outside is told where it lies. */
 	snprintf(where, sizeof(where), "base 0x%" PRIx64, result->base_address);
 	printf("  %s, blackout %s, %s of state in %" PRIu64 " objects, %" PRIu64 " pages\n",
-	        result->commitment.len ? "layout by the machine" : where,
+	        by_machine ? "layout by the machine" : where,
 	        text_nsec(result->blackout_ns, blackout), text_bytes(result->bytes, bytes),
 	        result->objects, result->pages);
 	pairing_print_removed("  ", result);
@@ -173,7 +185,10 @@ static void job_print_children(const Control__Job *job)
 static void job_print_rest(const Control__Job *job)
 {
 	if (job->result && job_is_done(job)) {
-		job_print_result(job->result);
+		job_print_result(job);
+	}
+	for (size_t i = 0; i < job->n_lost; i++) {
+		printf("  %s of the result: unknown (lost in recovery)\n", job->lost[i]);
 	}
 	if (job->state != CONTROL__JOB_STATE__JOB_STATE_REFUSED) {
 		job_print_pairing(job);

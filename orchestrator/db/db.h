@@ -33,6 +33,7 @@ enum {
 struct db_migration {
 	const char *sql;
 	int (*fn)(struct db *db); /* NULL: nothing */
+	bool rewrites; /* before it the file is written anew, without room that only old rows had */
 };
 
 enum db_health {

@@ -21,6 +21,11 @@ static const struct db_migration steps[] = {
         {.sql = "CREATE TABLE broken(;"},
 };
 
+static void recovered_fini(struct db_recovered *recovered)
+{
+	free(recovered->kept);
+}
+
 static int insert_two(struct db *db, void *arg)
 {
 	int r = db_run(db, "INSERT INTO a(name) VALUES(?)", "t", "one");
@@ -163,7 +168,7 @@ static void test_damage(const char *path, const char *copy)
 	db = db_close(db);
 	assert(file_read(path, 1 << 24, &bytes, &size) == 0 && size > 8 * 4096);
 	for (off_t page = 0; page < (off_t)(size / 4096); page++) {
-		_cleanup_(freep) char *kept = NULL;
+		_cleanup_(recovered_fini) struct db_recovered done = {.kept = NULL};
 		int64_t n_saved = -1, value;
 		int r;
 
@@ -172,23 +177,24 @@ static void test_damage(const char *path, const char *copy)
 		assert(db_open(copy, steps, 2, &db, &failure) == -EBADMSG);
 		assert(strstr(failure.place, copy) && strstr(failure.remedy, "lud --recover"));
 		n_refused++;
-		r = db_recover(copy, steps, 2, saved, &n_saved, &kept, &failure);
+		r = db_recover(copy, steps, 2, saved, &n_saved, &done, &failure);
 		if (r == -ENODATA) {
 			/* Without the list of tables there is nothing to read: no success. */
-			assert(page < 4 && n_saved == 0 && !kept &&
+			assert(page < 4 && n_saved == 0 && !done.kept &&
 			        strstr(failure.cause, "no row"));
 			assert(db_open(copy, steps, 2, &db, &failure) == -EBADMSG);
 			continue;
 		}
 		assert(r == 0 && n_saved > 0);
-		assert(kept && access(kept, F_OK) == 0 && n_saved >= 0);
+		assert(done.kept && access(done.kept, F_OK) == 0 && n_saved >= 0);
+		assert(done.version == 2);
 		/* Pages of the index and of the list of tables hold no rows of their own. */
 		assert(page < 4 || n_saved > ROWS - 100);
 		assert(db_open(copy, steps, 2, &db, &failure) == 0);
 		assert(db_query_int(db, &value, "SELECT count(*) FROM a", "") == 0);
 		assert(value == n_saved);
 		db = db_close(db);
-		assert(unlink(kept) == 0);
+		assert(unlink(done.kept) == 0);
 	}
 	assert(n_refused > 8);
 	free(bytes);
@@ -211,7 +217,7 @@ static void test_damage_several(const char *path)
 	        {.sql = "CREATE TABLE a(id INTEGER PRIMARY KEY, name TEXT NOT NULL) STRICT;"},
 	};
 	struct failure failure = {0};
-	_cleanup_(freep) char *kept = NULL;
+	_cleanup_(recovered_fini) struct db_recovered done = {.kept = NULL};
 	int64_t n_saved = -1, value;
 	struct stat before;
 	struct db *db;
@@ -223,7 +229,7 @@ static void test_damage_several(const char *path)
 	for (int i = 1; i < 6; i++) {
 		damage(path, before.st_size / 4096 * i / 6, i);
 	}
-	assert(db_recover(path, plain_names, 1, saved, &n_saved, &kept, &failure) == 0);
+	assert(db_recover(path, plain_names, 1, saved, &n_saved, &done, &failure) == 0);
 	assert(n_saved > 20000 - 5 * 50 && n_saved < 20000 - 5 * 30);
 	assert(db_open(path, plain_names, 1, &db, &failure) == 0);
 	assert(db_query_int(db, &value, "SELECT max(id) FROM a", "") == 0 && value == 120000);
@@ -251,7 +257,7 @@ static int insert_keyed(struct db *db, void *arg)
 static void test_damage_keyed(const char *path)
 {
 	struct failure failure = {0};
-	_cleanup_(freep) char *kept = NULL;
+	_cleanup_(recovered_fini) struct db_recovered done = {.kept = NULL};
 	int64_t n_saved = -1, value;
 	struct stat stat_;
 	struct db *db;
@@ -263,7 +269,7 @@ static void test_damage_keyed(const char *path)
 	assert(stat(path, &stat_) == 0);
 	page = stat_.st_size / 4096 / 2;
 	damage(path, page, page);
-	assert(db_recover(path, keyed_steps, 1, saved, &n_saved, &kept, &failure) == 0);
+	assert(db_recover(path, keyed_steps, 1, saved, &n_saved, &done, &failure) == 0);
 	assert(n_saved > ROWS - 100 && n_saved < ROWS);
 	assert(db_open(path, keyed_steps, 1, &db, &failure) == 0);
 	assert(db_query_int(db, &value, "SELECT max(n) FROM keyed", "") == 0 && value == ROWS - 1);
@@ -281,7 +287,7 @@ static void test_damage_names(const char *path)
 	static char name[6000], sql[16 * sizeof(name)];
 	struct db_migration odd_steps[] = {{.sql = sql}};
 	struct failure failure = {0};
-	_cleanup_(freep) char *kept = NULL;
+	_cleanup_(recovered_fini) struct db_recovered done = {.kept = NULL};
 	int64_t n_saved = -1, value;
 	size_t used = snprintf(sql, sizeof(sql),
 	        "CREATE TABLE plain(y INTEGER) STRICT; INSERT INTO plain VALUES(7);"
@@ -302,18 +308,73 @@ static void test_damage_names(const char *path)
 	db_close(db);
 	assert(stat(path, &stat_) == 0);
 	damage(path, stat_.st_size / 4096 - 1, stat_.st_size / 4096 - 1);
-	assert(db_recover(path, plain_steps, 1, saved, &n_saved, &kept, &failure) == 0);
+	assert(db_recover(path, plain_steps, 1, saved, &n_saved, &done, &failure) == 0);
 	assert(db_open(path, plain_steps, 1, &db, &failure) == 0);
 	assert(db_query_int(db, &value, "SELECT y FROM plain", "") == 0 && value == 7);
 	assert(db_query_int(db, &value, "SELECT count(*) FROM odd", "") == 0 && value == 0);
 	db_close(db);
 }
 
+static const struct db_migration rewrite_steps[] = {
+        {.sql = "CREATE TABLE a(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE) STRICT;"},
+        {.sql = "UPDATE a SET name = substr(name, 1, 9) || id;"},
+        {.sql = "CREATE INDEX later ON a(name);", .rewrites = true},
+        {.sql = "CREATE TABLE last(x INTEGER) STRICT;"},
+};
+
+static int insert_wide(struct db *db, void *arg)
+{
+	return db_run(db,
+	        "WITH n(i) AS (VALUES(1) UNION ALL SELECT i + 1 FROM n WHERE i < 400)"
+	        " INSERT INTO a(name) SELECT printf('%09d%0900d', i, i) FROM n",
+	        "");
+}
+
+static int64_t pages_of(struct db *db)
+{
+	int64_t n = -1;
+
+	assert(db_query_int(db, &n, "PRAGMA page_count", "") == 0);
+	return n;
+}
+
+/*
+ * What a step made smaller is given back before the next one, whether that was reached at once or by a lud that ended
+ * in between; and a file that is not damaged says of which version it was.
+ */
+static void test_rewrites(const char *path)
+{
+	for (size_t stop = 1; stop <= 2; stop++) {
+		_cleanup_(freep) char *file = text_format("%s.%zu", path, stop);
+		_cleanup_(recovered_fini) struct db_recovered done = {.kept = NULL};
+		struct failure failure = {0};
+		int64_t n_saved = -1, version, before;
+		struct db *db;
+
+		assert(db_open(file, rewrite_steps, 1, &db, &failure) == 0);
+		assert(db_txn(db, insert_wide, NULL) == 0);
+		before = pages_of(db);
+		db_close(db);
+		assert(db_open(file, rewrite_steps, stop, &db, &failure) == 0);
+		assert(pages_of(db) >= before);
+		db_close(db);
+		assert(db_recover(file, rewrite_steps, 4, saved, &n_saved, &done, &failure) == 0);
+		assert(!done.kept && done.version == (int64_t)stop && n_saved == -1);
+		assert(db_open(file, rewrite_steps, 4, &db, &failure) == 0);
+		assert(pages_of(db) < before / 4);
+		assert(db_query_int(db, &version, "PRAGMA user_version", "") == 0 && version == 4);
+		assert(db_query_int(db, &version,
+		               "SELECT count(*) FROM a, (SELECT max(x) FROM last)", "") == 0);
+		assert(version == 400);
+		db_close(db);
+	}
+}
+
 /* Of a newer schema what this one does not know would be lost: it is left to who knows it. */
 static void test_damage_newer(const char *path)
 {
 	struct failure failure = {0};
-	_cleanup_(freep) char *kept = NULL;
+	_cleanup_(recovered_fini) struct db_recovered done = {.kept = NULL};
 	int64_t n_saved = -1;
 	struct stat before, after;
 	struct db *db;
@@ -323,12 +384,12 @@ static void test_damage_newer(const char *path)
 	db_close(db);
 	assert(stat(path, &before) == 0);
 	damage(path, before.st_size / 4096 - 1, 1);
-	assert(db_recover(path, steps, 1, saved, &n_saved, &kept, &failure) == -EPROTONOSUPPORT);
+	assert(db_recover(path, steps, 1, saved, &n_saved, &done, &failure) == -EPROTONOSUPPORT);
 	assert(strstr(failure.cause, "newer") && strstr(failure.remedy, "--recover"));
-	assert(n_saved == -1 && !kept);
+	assert(n_saved == -1 && !done.kept);
 	assert(stat(path, &after) == 0 && after.st_ino == before.st_ino);
-	assert(db_recover(path, steps, 2, saved, &n_saved, &kept, &failure) == 0);
-	assert(n_saved > ROWS - 100 && kept);
+	assert(db_recover(path, steps, 2, saved, &n_saved, &done, &failure) == 0);
+	assert(n_saved > ROWS - 100 && done.kept);
 }
 
 /* Damage that comes while the file is open is an error, never an empty answer. */
@@ -417,10 +478,10 @@ static void test_replace(const char *path)
 int main(void)
 {
 	char dir[] = "/tmp/db_test.XXXXXX";
-	char *path[15];
+	char *path[16];
 
 	assert(mkdtemp(dir));
-	for (size_t i = 0; i < 15; i++) {
+	for (size_t i = 0; i < 16; i++) {
 		path[i] = text_format("%s/%zu", dir, i);
 	}
 	test_migrate(path[0]);
@@ -436,7 +497,8 @@ int main(void)
 	test_replace(path[12]);
 	test_damage_newer(path[13]);
 	test_damage_several(path[14]);
-	for (size_t i = 0; i < 15; i++) {
+	test_rewrites(path[15]);
+	for (size_t i = 0; i < 16; i++) {
 		free(path[i]);
 	}
 	assert(dir_remove(dir) == 0);

@@ -3,7 +3,8 @@
  * it is known to be ours (application id), no newer than this program (user_version) and whole
  * (each page, row and index entry is read). Then it gets WAL with synchronous=FULL, under which a
  * commit that returned survives a loss of power (until db_follow(): then db_after() says when), and the migrations that it lacks, all of them
- * in one transaction: a file has one schema version or the next, never half of one.
+ * in one transaction, or two where the file is written anew in between: a file has one schema version or the next, never
+ * half of one, and what a crash has interrupted goes on where it was.
  *
  * A file that is refused stays as it was, its log included: no checkpoint is made on the way
  * out, so that a backup program or db_recover() finds what lud found.
@@ -24,6 +25,7 @@ struct db_migrate {
 	const struct db_migration *migrations;
 	size_t n_migrations;
 	int64_t version;
+	size_t upto; /* of a transaction */
 };
 
 /* The version is written in the transaction that makes it true. */
@@ -33,7 +35,7 @@ static int db_migrate_txn(struct db *db, void *arg)
 	char sql[96];
 	int r;
 
-	for (size_t i = plan->version; i < plan->n_migrations; i++) {
+	for (size_t i = plan->version; i < plan->upto; i++) {
 		r = db_exec(db, plan->migrations[i].sql);
 		if (!r && plan->migrations[i].fn) {
 			r = plan->migrations[i].fn(db);
@@ -43,8 +45,32 @@ static int db_migrate_txn(struct db *db, void *arg)
 		}
 	}
 	snprintf(sql, sizeof(sql), "PRAGMA user_version = %zu; PRAGMA application_id = %d",
-	        plan->n_migrations, DB_APPLICATION_ID);
+	        plan->upto, DB_APPLICATION_ID);
 	return err_up(db_exec(db, sql));
+}
+
+/*
+ * A file that is new has nothing to write anew. Where there is no room for that, the file stays as large as it was:
+ * it is as good as a small one.
+ */
+static int db_migrate_all(struct db *db, struct db_migrate *plan)
+{
+	bool is_new = !plan->version;
+	int r = 0;
+
+	while (!r && (size_t)plan->version < plan->n_migrations) {
+		if (!is_new && plan->migrations[plan->version].rewrites) {
+			(void)sqlite3_exec(db->sqlite, "VACUUM", NULL, NULL, NULL);
+		}
+		plan->upto = (size_t)plan->version + 1;
+		while (plan->upto < plan->n_migrations &&
+		        (is_new || !plan->migrations[plan->upto].rewrites)) {
+			plan->upto++;
+		}
+		r = db_txn(db, db_migrate_txn, plan);
+		plan->version = (int64_t)plan->upto;
+	}
+	return err_up(r);
 }
 
 /* Whether the file is ours or still empty; ret_version is its schema version. */
@@ -132,7 +158,7 @@ static int db_prepare_file(struct db *db, struct db_migrate *plan)
 	if ((size_t)plan->version == plan->n_migrations) {
 		return 0;
 	}
-	return err_up(db_txn(db, db_migrate_txn, plan));
+	return err_up(db_migrate_all(db, plan));
 }
 
 /*

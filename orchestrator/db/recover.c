@@ -352,7 +352,7 @@ static int recover_fresh(const char *fresh, const struct db_migration *migration
 }
 
 int db_recover(const char *path, const struct db_migration *migrations, size_t n_migrations,
-        db_saved_fn fn, void *arg, char **ret_kept, struct failure *ret_failure)
+        db_saved_fn fn, void *arg, struct db_recovered *ret, struct failure *ret_failure)
 {
 	_cleanup_(freep) char *fresh = text_format("%s.recovered", path);
 	_cleanup_(freep) char *kept = db_kept_name(path, "damaged");
@@ -369,14 +369,14 @@ int db_recover(const char *path, const struct db_migration *migrations, size_t n
 		        "there is no record to recover: %s", strerror(-r));
 		return r;
 	}
+	version = recover_version(path);
 	r = db_open(path, migrations, n_migrations, &db, ret_failure);
 	if (r != -EBADMSG) {
 		db_close(db);
-		*ret_kept = NULL;
+		*ret = (struct db_recovered){.version = version};
 		return err_up(r);
 	}
 	err_forget();
-	version = recover_version(path);
 	if (version > (int64_t)n_migrations) {
 		failure_set(ret_failure, "record-damaged", path,
 		        "run the newer lud with --recover, or restore a backup made before it",
@@ -409,6 +409,6 @@ int db_recover(const char *path, const struct db_migration *migrations, size_t n
 	if (r < 0) {
 		return err_up(r);
 	}
-	*ret_kept = steal(&kept);
+	*ret = (struct db_recovered){steal(&kept), version};
 	return 0;
 }

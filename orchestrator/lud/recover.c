@@ -20,10 +20,23 @@ static void lud_saved(const char *table, int64_t n_rows, bool whole, void *arg)
 	        whole ? "" : "; others could not be read");
 }
 
+/* Of a record that is not damaged: what was done with it all the same. */
+static void lud_tell_whole(const char *path, int64_t version)
+{
+	if (version == store_schema_version()) {
+		printf("%s is not damaged; nothing was done\n", path);
+	} else {
+		printf("%s is not damaged; it was of version %lld and has been brought up to "
+		       "version %u, and nothing else was done\n",
+		        path, (long long)version, store_schema_version());
+	}
+}
+
 /* Makes a new record of what can be read of a damaged one. */
 int lud_recover(struct lud *lud)
 {
 	_cleanup_(freep) char *path = NULL;
+	struct db_recovered done = {.kept = NULL};
 	_cleanup_(freep) char *kept = NULL;
 	const char *dir;
 	struct failure failure = {0};
@@ -36,12 +49,13 @@ int lud_recover(struct lud *lud)
 		return r == -EWOULDBLOCK ? LUD_EXIT_BUSY : LUD_EXIT_CONFIG;
 	}
 	path = text_format("%s/lud.db", lud->config.state_dir);
-	if (store_recover(path, lud_saved, NULL, &kept, &failure) < 0) {
+	if (store_recover(path, lud_saved, NULL, &done, &failure) < 0) {
 		lud_say(&failure);
 		return LUD_EXIT_RECORD;
 	}
+	kept = done.kept;
 	if (!kept) {
-		printf("%s is not damaged; nothing was done\n", path);
+		lud_tell_whole(path, done.version);
 		return LUD_EXIT_OK;
 	}
 	dir = lud->config.state_dir;

@@ -94,6 +94,19 @@ struct store_seed machine_seed(
 	};
 }
 
+/* With what it tells of all layouts that it made by itself in this generation. */
+static struct store_seed machine_service_seed(
+        const struct machine *machine, const Machine__Service *service)
+{
+	struct store_seed seed = machine_seed(&service->commitment, &service->sealed);
+
+	seed.first_ns = service->made_first_ns;
+	seed.last_ns = service->made_last_ns;
+	seed.zero_us = machine->status_usec - (int64_t)(machine->status->clock_ns / 1000);
+	seed.head = service->made_head.len == STORE_COMMIT_SIZE ? service->made_head.data : NULL;
+	return seed;
+}
+
 /* Its bytes without what goes on by itself, whatever the service does, and what no column has. The caller frees them. */
 static uint8_t *machine_service_still(const Machine__Service *service, size_t *ret_size)
 {
@@ -143,7 +156,7 @@ static int machine_service_compare(
 static bool machine_service_is_recorded(
         struct db *db, const struct machine *machine, const Machine__Service *service)
 {
-	const struct store_seed seed = machine_seed(&service->commitment, &service->sealed);
+	const struct store_seed seed = machine_service_seed(machine, service);
 	struct service_row row;
 	int64_t age;
 	bool same = false;
@@ -166,7 +179,7 @@ static bool machine_service_is_recorded(
 static int machine_service_record(
         struct db *db, const struct machine *machine, const Machine__Service *service)
 {
-	const struct store_seed seed = machine_seed(&service->commitment, &service->sealed);
+	const struct store_seed seed = machine_service_seed(machine, service);
 	struct service_row row;
 	int r = store_service_ensure(db, machine->row.id, service->name, &row);
 

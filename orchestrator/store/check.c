@@ -70,6 +70,9 @@ static const struct check_rule {
         {"SELECT count(*) FROM generations WHERE head IS NOT NULL"
          " AND head NOT IN (SELECT id FROM heads)%.0s",
                 "", "%lld signed variants have lost what they begin with"},
+        {"SELECT count(*) FROM order_envelopes WHERE head IS NOT NULL"
+         " AND head NOT IN (SELECT id FROM order_heads)%.0s",
+                "", "%lld orders have lost what they begin with"},
         {"SELECT count(*) FROM orders o JOIN jobs j ON j.id = o.job"
          " WHERE o.machine <> j.machine%.0s",
                 "", "%lld orders are for another machine than their job"},

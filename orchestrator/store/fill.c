@@ -16,8 +16,9 @@
 #define FILL_AT_ONCE 500 /* jobs in one transaction */
 /*
  * Sizes as lud has them with a real machine: a signed variant, of which root and kit are the same in all; an
- * order and its confirm; events.
+ * order and its confirm, which begin with the root; events.
  */
+#define FILL_ROOT 1816
 #define FILL_ENVELOPE 3592
 #define FILL_HEAD 3208
 #define FILL_ORDER 2280
@@ -43,7 +44,7 @@ struct fill_result {
 	uint8_t commit[STORE_COMMIT_SIZE], sealed[STORE_SEALED_SIZE], build[32];
 };
 
-static const uint8_t fill_bytes[FILL_ENVELOPE] = {1, 2, 3};
+static const uint8_t fill_bytes[FILL_EVENT] = {1, 2, 3};
 
 static int fill_releases(struct fill *fill)
 {
@@ -163,6 +164,7 @@ static int fill_order(struct fill *fill, uint32_t action, size_t size)
 {
 	struct order_row *order = &fill->order;
 	struct event_row event = {.machine = fill->job.machine, .boot_id = 1};
+	uint8_t envelope[FILL_ORDER] = {1, 2, 3};
 	int r;
 
 	*order = (struct order_row){.job = fill->job.id,
@@ -171,7 +173,10 @@ static int fill_order(struct fill *fill, uint32_t action, size_t size)
 	        .epoch = 1,
 	        .txn = 2 * (uint64_t)fill->job.id + (action == 1),
 	        .action = action};
-	r = store_order_insert(fill->db, order, fill_bytes, size);
+	for (size_t i = FILL_ROOT; i < size; i++) {
+		envelope[i] = (uint8_t)(order->txn + i * 7);
+	}
+	r = store_order_insert(fill->db, order, envelope, size);
 	order->sent = order->accepted = true;
 	if (!r) {
 		r = store_order_update(fill->db, order);

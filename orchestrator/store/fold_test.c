@@ -217,6 +217,49 @@ static int fold_heads(struct db *db, void *arg)
 	return 0;
 }
 
+/* Of orders what they begin with is kept once for those of a length, and each is read as it was signed. */
+static int fold_order_heads(struct db *db, void *arg)
+{
+	static const struct {
+		uint8_t head, rest;
+		size_t size;
+		int64_t n_heads; /* then */
+	} cases[] = {
+	        {1, 2, 1000, 1},
+	        {1, 3, 1000, 1},
+	        {1, 3, 900, 2},
+	        {1, 4, 1000, 2},
+	        {1, 5, 900, 2},
+	        {6, 5, 900, 3},
+	        {6, 7, 900, 3},
+	        {1, 5, 150, 4},
+	};
+	const size_t n = sizeof(cases) / sizeof(cases[0]);
+	int64_t first = count(db, "SELECT count(*) FROM order_heads");
+	struct order_row rows[8] = {{.job = 1}};
+	uint8_t bytes[1000], *envelope;
+	size_t size;
+
+	for (size_t i = 0; i < n; i++) {
+		rows[i] = (struct order_row){.job = 1, .machine = 1, .epoch = 99, .txn = i + 1};
+		envelope_fill(bytes, cases[i].size, cases[i].head, cases[i].rest);
+		assert(store_order_insert(db, &rows[i], bytes, cases[i].size) == 0);
+		assert(count(db, "SELECT count(*) FROM order_heads") == first + cases[i].n_heads);
+	}
+	for (size_t i = 0; i < n; i++) {
+		envelope_fill(bytes, cases[i].size, cases[i].head, cases[i].rest);
+		assert(store_order_envelope(db, rows[i].id, &envelope, &size) == 0);
+		assert(size == cases[i].size && !memcmp(envelope, bytes, size));
+		free(envelope);
+	}
+	assert(count(db, "SELECT sum(length(bytes)) FROM order_envelopes e JOIN orders o"
+	                 " ON o.id = e.id WHERE o.epoch = 99") <= 500);
+	/* What has lost its head is kept no more. */
+	assert(db_run(db, "DELETE FROM order_heads", "") == 0);
+	assert(store_order_envelope(db, rows[1].id, &envelope, &size) == 0 && !size);
+	return 0;
+}
+
 /* Pages that are free are used again. */
 static int64_t size_of(struct db *db)
 {
@@ -247,7 +290,7 @@ static int layouts(struct db *db, void *arg)
 {
 	struct fill *fill = arg;
 	uint8_t commit[STORE_COMMIT_SIZE], sealed[STORE_SEALED_SIZE];
-	struct store_seed seed = {commit, sealed};
+	struct store_seed seed = {.commit = commit, .sealed = sealed};
 	uint64_t number = fill->generation.number;
 
 	for (uint64_t made = 1; made <= 8640; made++) {
@@ -567,6 +610,7 @@ int main(void)
 	assert(db_txn(fill.db, fold_steps, &fill) == 0);
 	assert(db_txn(fill.db, fold_orders, &fill) == 0);
 	assert(db_txn(fill.db, fold_heads, &fill) == 0);
+	assert(db_txn(fill.db, fold_order_heads, &fill) == 0);
 	db_close(fill.db);
 	test_once();
 	test_routine();

@@ -56,54 +56,20 @@ int store_generation_insert(struct db *db, struct generation_row *row)
 	return 0;
 }
 
-struct generation_head {
-	int64_t id;
-	uint8_t *bytes;
-	size_t size;
-};
-
-static int generation_head_row(sqlite3_stmt *row, void *arg)
-{
-	struct generation_head *ret = arg;
-
-	ret->id = sqlite3_column_int64(row, 0);
-	ret->bytes = db_column_blob_new(row, 1, &ret->size);
-	return 0;
-}
-
-/*
- * How much of an envelope the newest head of its release has, and which that is. Where that is less than
- * half (there is another root, or none was signed yet) it becomes a head itself, and is all of it.
- */
+/* How much of an envelope a head of its release has. */
 static int generation_head(struct db *db, const struct generation_row *row,
-        const struct store_bytes *envelope, int64_t *ret_head, size_t *ret_len)
+        const struct store_bytes *envelope, struct store_head *ret)
 {
-	struct generation_head head = {0};
-	_cleanup_(freep) uint8_t *bytes = NULL;
-	const uint8_t *signed_bytes = envelope->bytes;
-	size_t len = 0;
-	int r = db_query(db, generation_head_row, &head,
-	        "SELECT id, bytes FROM heads WHERE release = ? ORDER BY id DESC LIMIT 1", "i",
+	const struct head_row made = {.release = row->release};
+	int r = store_head_find(db, envelope, ret,
+	        "SELECT id, bytes FROM heads WHERE release = ? ORDER BY id DESC LIMIT 1",
 	        row->release);
 
-	bytes = head.bytes;
-	if (r && r != DB_E_NONE) {
+	if (r != DB_E_NONE) {
 		return err_up(r);
 	}
-	while (len < head.size && len < envelope->size && bytes[len] == signed_bytes[len]) {
-		len++;
-	}
-	if (len < envelope->size / 2) {
-		const struct head_row made = {.release = row->release};
-
-		r = store_insert(db, STORE_head, &made, envelope);
-		head.id = db_last_id(db);
-		len = envelope->size;
-	} else {
-		r = 0;
-	}
-	*ret_head = head.id;
-	*ret_len = len;
+	r = store_insert(db, STORE_head, &made, envelope);
+	*ret = (struct store_head){db_last_id(db), envelope->size};
 	return err_fold(r);
 }
 
@@ -111,9 +77,8 @@ int store_generation_sign(
         struct db *db, const struct generation_row *row, const void *envelope, size_t envelope_size)
 {
 	const struct store_bytes bytes = {envelope, envelope_size}, apart = {NULL, 0};
-	int64_t head = 0;
-	size_t len = 0;
-	int r = generation_head(db, row, &bytes, &head, &len);
+	struct store_head head = {0};
+	int r = generation_head(db, row, &bytes, &head);
 
 	if (!r) {
 		r = store_update(db, STORE_generation, row, &apart);
@@ -121,11 +86,11 @@ int store_generation_sign(
 	if (!r) {
 		r = db_run(db,
 		        "INSERT OR REPLACE INTO generation_envelopes(id, bytes) VALUES(?, ?)", "ib",
-		        row->id, (const uint8_t *)envelope + len, envelope_size - len);
+		        row->id, (const uint8_t *)envelope + head.len, envelope_size - head.len);
 	}
 	return r ? err_fold(r)
 	         : err_fold(db_run(db, "UPDATE generations SET head = ?, head_len = ? WHERE id = ?",
-	                   "iii", head, (int64_t)len, row->id));
+	                   "iii", head.id, (int64_t)head.len, row->id));
 }
 
 int store_generation_set_epoch(struct db *db, int64_t id, uint64_t epoch)
@@ -180,6 +145,28 @@ static struct store_seed generation_own_seed(uint64_t made, const struct store_s
 	return made && seed->commit ? *seed : (struct store_seed){0};
 }
 
+/* The whole run of layouts that a machine made by itself, as one row. */
+static int generation_run(struct db *db, int64_t service, uint64_t number, uint64_t made,
+        const struct store_seed *seed)
+{
+	if (!made) {
+		return err_fold(db_run(db,
+		        "DELETE FROM folded_runs WHERE id ="
+		        " (SELECT id FROM generations WHERE service = ? AND number = ?)",
+		        "ii", service, (int64_t)number));
+	}
+	return err_fold(db_run(db,
+	        "INSERT OR REPLACE INTO folded_runs(id, first_ns, last_ns, zero_us, head)"
+	        " SELECT id, ?, ?, ?, ? FROM generations WHERE service = ? AND number = ?",
+	        "iiibii", (int64_t)seed->first_ns, (int64_t)seed->last_ns, seed->zero_us,
+	        seed->head, seed->head ? (size_t)STORE_COMMIT_SIZE : 0, service, (int64_t)number));
+}
+
+int store_generation_run_get(struct db *db, int64_t id, struct folded_run_row *ret)
+{
+	return err_up(store_one(db, STORE_folded_run, ret, "WHERE id = ?", "i", id));
+}
+
 /* A snapshot that was put back counts anew: what the machine says last is what it ran last. */
 int store_generation_layout(struct db *db, int64_t service, uint64_t number, uint64_t made,
         const struct store_seed *seed)
@@ -192,6 +179,9 @@ int store_generation_layout(struct db *db, int64_t service, uint64_t number, uin
 	        "ibbii", (int64_t)made, own.commit, own.commit ? sizeof(unknown) : 0, own.sealed,
 	        own.sealed ? (size_t)STORE_SEALED_SIZE : 0, service, (int64_t)number);
 
+	if (!r) {
+		r = generation_run(db, service, number, made, seed);
+	}
 	if (!r && !made && seed->commit) {
 		r = db_run(db,
 		        "UPDATE variants SET seed_commit = ?, seed_sealed = coalesce(?, x'')"
@@ -215,12 +205,16 @@ int store_generation_news(struct db *db, int64_t service, uint64_t number, uint6
 	if (r == DB_E_NONE) {
 		r = db_query_int(db, &id,
 		        "SELECT g.id FROM generations g JOIN variants v ON v.id = g.variant"
+		        " LEFT JOIN folded_runs f ON f.id = g.id"
 		        " WHERE g.service = ? AND g.number = ? AND (g.state != ? OR g.made != ?"
 		        " OR g.made_commit IS NOT ? OR g.made_sealed IS NOT ?"
+		        " OR (g.made > 0 AND (f.first_ns IS NOT ? OR f.last_ns IS NOT ?"
+		        " OR f.head IS NOT ?))"
 		        " OR (? AND v.machine_made AND v.seed_commit = ?))",
-		        "iiiibbib", service, (int64_t)number, (int64_t)GENERATION_RUNNING,
+		        "iiiibbiibib", service, (int64_t)number, (int64_t)GENERATION_RUNNING,
 		        (int64_t)made, own.commit, own.commit ? sizeof(unknown) : 0, own.sealed,
-		        own.sealed ? (size_t)STORE_SEALED_SIZE : 0,
+		        own.sealed ? (size_t)STORE_SEALED_SIZE : 0, (int64_t)seed->first_ns,
+		        (int64_t)seed->last_ns, seed->head, seed->head ? sizeof(unknown) : 0,
 		        (int64_t)(!made && seed->commit), unknown, sizeof(unknown));
 	}
 	return err_up(r);

@@ -34,6 +34,9 @@ int __must_check store_generation_layout(struct db *db, int64_t service, uint64_
 int __must_check store_generation_news(struct db *db, int64_t service, uint64_t number,
         uint64_t made, const struct store_seed *seed);
 
+/* Of the layouts that the machine made by itself in it. DB_E_NONE: it made none, or nothing is recorded of them. */
+int __must_check store_generation_run_get(struct db *db, int64_t id, struct folded_run_row *ret);
+
 int __must_check store_generation_find(struct db *db, int64_t machine, const char *service,
         uint64_t number, struct generation_row *ret);
 /* 0: one of a later number runs, ran, or may have run. DB_E_NONE: none. */

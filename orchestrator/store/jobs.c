@@ -322,10 +322,28 @@ int store_job_began(struct db *db, int64_t job, int64_t *ret_usec)
 	        "ii", job, (int64_t)JOB_STEP_PLAN));
 }
 
+/* Their length stands before what they have in common. */
+static int store_order_head(
+        struct db *db, const struct store_bytes *envelope, struct store_head *ret)
+{
+	const struct order_head_row made = {.size = (int64_t)envelope->size};
+	int r = store_head_find(db, envelope, ret,
+	        "SELECT id, bytes FROM order_heads WHERE size = ? ORDER BY id DESC LIMIT 1",
+	        made.size);
+
+	if (r != DB_E_NONE) {
+		return err_up(r);
+	}
+	r = store_insert(db, STORE_order_head, &made, envelope);
+	*ret = (struct store_head){db_last_id(db), envelope->size};
+	return err_fold(r);
+}
+
 int store_order_insert(
         struct db *db, struct order_row *row, const void *envelope, size_t envelope_size)
 {
-	const struct store_bytes apart = {"", 0};
+	const struct store_bytes apart = {"", 0}, bytes = {envelope, envelope_size};
+	struct store_head head = {0};
 	int r;
 
 	row->created_us = store_now_usec();
@@ -334,8 +352,13 @@ int store_order_insert(
 		return err_up(r);
 	}
 	row->id = db_last_id(db);
-	return err_fold(db_run(db, "INSERT INTO order_envelopes(id, bytes) VALUES(?, ?)", "ib",
-	        row->id, envelope, envelope_size));
+	r = store_order_head(db, &bytes, &head);
+	return r ? err_up(r)
+	         : err_fold(db_run(db,
+	                   "INSERT INTO order_envelopes(id, bytes, head, head_len)"
+	                   " VALUES(?, ?, ?, ?)",
+	                   "ibii", row->id, (const uint8_t *)envelope + head.len,
+	                   envelope_size - head.len, head.id, (int64_t)head.len));
 }
 
 /* What became of an order; what was signed, its number included, is written once. */
@@ -361,8 +384,11 @@ int store_order_void(struct db *db, int64_t job)
 int store_order_envelope(struct db *db, int64_t id, uint8_t **ret_envelope, size_t *ret_size)
 {
 	return err_up(store_blob(db, ret_envelope, ret_size,
-	        "SELECT coalesce(e.bytes, o.envelope) FROM orders o"
-	        " LEFT JOIN order_envelopes e ON e.id = o.id WHERE o.id = ?",
+	        "SELECT CASE WHEN e.id IS NULL THEN o.envelope WHEN e.head IS NULL THEN e.bytes"
+	        " WHEN length(h.bytes) >= e.head_len"
+	        " THEN CAST(substr(h.bytes, 1, e.head_len) || e.bytes AS BLOB) END FROM orders o"
+	        " LEFT JOIN order_envelopes e ON e.id = o.id"
+	        " LEFT JOIN order_heads h ON h.id = e.head WHERE o.id = ?",
 	        id));
 }
 

@@ -20,7 +20,7 @@ int __must_check store_job_outcome(
 /* How long the service stood still for the job. */
 int __must_check store_job_stood(struct db *db, int64_t id, uint64_t blackout_ns);
 /*
- * Keeps what a plan's hash is of, as long as the newest job that has it. The caller frees what get()
+ * Keeps what a plan's hash is of, as long as any job that has it. The caller frees what get()
  * gives, which ends in no zero; DB_E_NONE: the job has no plan, or its text went.
  */
 int __must_check store_plan_put(

@@ -131,6 +131,18 @@ int __must_check store_blob(
 int __must_check store_open_version(
         const char *path, unsigned version, struct db **ret_db, struct failure *ret_failure);
 
+/* heads.c: how much of the bytes a head has. */
+struct store_head {
+	int64_t id;
+	size_t len;
+};
+/*
+ * newest: the SQL of the newest head that may be that of the bytes, as id and bytes, by its key. DB_E_NONE: there is none, or it has
+ * less than half of them (another root signs): they become a head themselves.
+ */
+int __must_check store_head_find(struct db *db, const struct store_bytes *envelope,
+        struct store_head *ret, const char *newest, int64_t key);
+
 /* once.c: what other rows say of a job's result is cut out of it; and it is made whole, before they go. */
 int __must_check store_result_cut(struct db *db, int64_t job);
 int __must_check store_result_whole(struct db *db, int64_t job);

@@ -68,7 +68,8 @@ static const struct {
                                                " ON CONFLICT DO UPDATE SET n = n + excluded.n,"
                                                " upto = max(upto, excluded.upto), last_us = "
                                                "excluded.last_us",
-                        .drop = {"DELETE FROM effects WHERE generation IN " RETENTION_LIST("?"),
+                        .drop = {"DELETE FROM folded_runs WHERE id IN " RETENTION_LIST("?"),
+                                "DELETE FROM effects WHERE generation IN " RETENTION_LIST("?"),
                                 "DELETE FROM generation_envelopes WHERE id IN " RETENTION_LIST("?"),
                                 "DELETE FROM generations WHERE id IN " RETENTION_LIST("?")},
                 },
@@ -111,8 +112,11 @@ static const struct {
                                 "DELETE FROM order_envelopes WHERE id IN"
                                 " (SELECT id FROM orders WHERE job IN " RETENTION_LIST("?") ")",
                                 "DELETE FROM orders WHERE job IN " RETENTION_LIST("?"),
-                                "DELETE FROM plans WHERE job IN " RETENTION_LIST("?"),
-                                "DELETE FROM jobs WHERE id IN " RETENTION_LIST("?")},
+                                "DELETE FROM jobs WHERE id IN " RETENTION_LIST("?"),
+                                /* Of those jobs that are left with the same plan, one keeps it. */
+                                "UPDATE plans SET job = coalesce((SELECT max(id) FROM jobs"
+                                " WHERE plan = plans.hash), 0) WHERE job IN " RETENTION_LIST("?"),
+                                "DELETE FROM plans WHERE ? <> '' AND job = 0"},
                 },
         [RETENTION_POLICIES] =
                 {

@@ -5,6 +5,7 @@
 #undef NDEBUG
 #include <assert.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -18,6 +19,7 @@
 #define MACHINE 1
 /* Jobs that would go but for what hangs on them: all of the busy service. */
 #define JOB_BLOCKS 3
+#define JOB_GOES 4
 #define JOB_OPEN 5
 #define JOB_FILE 7
 #define JOB_HIGHEST 9
@@ -188,19 +190,37 @@ static void check_jobs(struct fill *fill, uint64_t highest)
 }
 
 /* One that only jobs had which went, and one that the newest has, too. */
+/* A plan that two jobs have, the newer of which goes. */
+static int plan_of_two(struct db *db, uint8_t first, const char *text, int64_t older)
+{
+	uint8_t hash[64] = {first};
+	int r = store_plan_put(db, hash, text, JOB_GOES);
+
+	return r ? r
+	         : db_run(db, "UPDATE jobs SET plan = ? WHERE id IN (?, ?)", "bii", hash,
+	                   sizeof(hash), older, (int64_t)JOB_GOES);
+}
+
 static int plan_both(struct db *db, void *arg)
 {
 	const struct fill *fill = arg;
 	int r = store_plan_put(db, (uint8_t[64]){1}, "of one that goes", 1);
 
 	r = r ? r : store_plan_put(db, (uint8_t[64]){2}, "of the newest", fill->job.id);
-	return r ? r : store_plan_put(db, (uint8_t[64]){2}, "of the newest", 1);
+	r = r ? r : store_plan_put(db, (uint8_t[64]){2}, "of the newest", 1);
+	r = r ? r : plan_of_two(db, 4, "of two that go", 1);
+	return r ? r : plan_of_two(db, 3, "of one that stays", JOB_BLOCKS);
 }
 
 static void check_plans(struct db *db)
 {
-	assert(count(db, "SELECT count(*) FROM plans") == 1);
+	uint8_t *text;
+	size_t size;
+
+	assert(count(db, "SELECT count(*) FROM plans") == 2);
 	assert(count(db, "SELECT count(*) FROM plans WHERE text = 'of the newest'") == 1);
+	assert(store_plan_get(db, JOB_BLOCKS, &text, &size) == 0 && size == 17);
+	free(text);
 }
 
 static void check_policies(struct db *db)

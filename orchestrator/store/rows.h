@@ -113,8 +113,12 @@ enum retention_what {
 #define STORE_COMMIT_SIZE 64u
 #define STORE_SEALED_SIZE 80u
 
-/* What a machine tells of the seed of a layout. */
+/* What a machine tells of the seed of a layout, and of those that it made by itself before. */
 struct store_seed {
 	const uint8_t *commit; /* STORE_COMMIT_SIZE bytes; NULL: made by the host, or not told */
 	const uint8_t *sealed; /* STORE_SEALED_SIZE bytes; NULL: there was no audit key */
+	/* As in struct folded_run_row. */
+	uint64_t first_ns, last_ns;
+	int64_t zero_us;
+	const uint8_t *head; /* STORE_COMMIT_SIZE bytes */
 };

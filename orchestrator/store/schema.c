@@ -30,6 +30,7 @@
 static const struct {
 	const char *before, *after;
 	int (*fn)(struct db *db);
+	bool rewrites;
 } store_steps[STORE_VERSIONS_MAX + 1] = {
         [1] = {.after = "CREATE INDEX releases_service ON releases(service, counter);"
                         "CREATE INDEX generations_job ON generations(job);"
@@ -139,6 +140,10 @@ static const struct {
                          "UPDATE generations SET envelope = NULL WHERE envelope IS NOT NULL;"},
         /* What was packed in columns is taken apart. */
         [30] = {.fn = store_migrate_messages},
+        /* Pages of rows that got smaller by the steps before are no use to others. */
+        [32] = {.rewrites = true,
+                .after = "CREATE INDEX jobs_plan ON jobs(plan) WHERE plan IS NOT NULL;"
+                         "CREATE INDEX order_heads_size ON order_heads(size);"},
         [28] = {.after = "CREATE INDEX plans_job ON plans(job);"},
         /* 2 and 4: crashed, and crashed too often. */
         [29] = {.after = "CREATE INDEX changes_machine ON changes(machine);"
@@ -232,6 +237,7 @@ static void store_migrations_init(struct store_migrations *all)
 		all->texts[i] = store_schema_step(i + 1);
 		all->steps[i].sql = all->texts[i];
 		all->steps[i].fn = store_steps[i + 1].fn;
+		all->steps[i].rewrites = store_steps[i + 1].rewrites;
 	}
 }
 
@@ -325,11 +331,11 @@ int store_open_version(
 	return err_up(db_open(path, all.steps, version, ret_db, ret_failure));
 }
 
-int store_recover(
-        const char *path, db_saved_fn fn, void *arg, char **ret_kept, struct failure *ret_failure)
+int store_recover(const char *path, db_saved_fn fn, void *arg, struct db_recovered *ret,
+        struct failure *ret_failure)
 {
 	_cleanup_(store_migrations_fini) struct store_migrations all = {0};
 
 	store_migrations_init(&all);
-	return err_up(db_recover(path, all.steps, all.n, fn, arg, ret_kept, ret_failure));
+	return err_up(db_recover(path, all.steps, all.n, fn, arg, ret, ret_failure));
 }

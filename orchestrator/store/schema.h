@@ -15,8 +15,8 @@ unsigned store_schema_version(void);
 int __must_check store_open(const char *path, struct db **ret_db, struct failure *ret_failure);
 
 /* As db_recover(). */
-int __must_check store_recover(
-        const char *path, db_saved_fn fn, void *arg, char **ret_kept, struct failure *ret_failure);
+int __must_check store_recover(const char *path, db_saved_fn fn, void *arg,
+        struct db_recovered *ret, struct failure *ret_failure);
 
 /* Now, in microseconds of unix time: of lud's, see clock.h. */
 int64_t store_now_usec(void);

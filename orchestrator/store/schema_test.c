@@ -364,7 +364,7 @@ static void recovered(const char *table, int64_t n_rows, bool whole, void *arg)
 static void test_recover(const char *dir)
 {
 	_cleanup_(freep) char *path = text_format("%s/recover", dir);
-	_cleanup_(freep) char *kept = NULL;
+	struct db_recovered done = {.kept = NULL};
 	_cleanup_(freep) uint8_t *bytes = NULL;
 	struct failure failure = {0};
 	struct db *db;
@@ -378,8 +378,9 @@ static void test_recover(const char *dir)
 	memset(bytes + size - 4096, 0xff, 4096);
 	assert(file_write(path, bytes, size) == 0);
 	assert(store_open(path, &db, &failure) == -EBADMSG);
-	assert(store_recover(path, recovered, &n_rows, &kept, &failure) == 0);
-	assert(kept && n_rows > 400);
+	assert(store_recover(path, recovered, &n_rows, &done, &failure) == 0);
+	assert(done.kept && done.version == 26 && n_rows > 400);
+	free(done.kept);
 	assert(store_open(path, &db, &failure) == 0);
 	assert(db_query_int(db, &version, "PRAGMA user_version", "") == 0);
 	assert(version == store_schema_version());

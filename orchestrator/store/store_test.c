@@ -89,8 +89,11 @@ static int layouts_make(struct db *db, void *arg)
 	struct generation_row row = {.service = w->service.id, .job = w->job.id};
 	const struct store_seed none = {0};
 	uint8_t first[64], second[64], sealed[STORE_SEALED_SIZE];
-	const struct store_seed ordered = {first, sealed}, later = {second, NULL};
-	const struct store_seed own = {second, sealed};
+	const struct store_seed ordered = {.commit = first, .sealed = sealed};
+	const struct store_seed later = {.commit = second};
+	const struct store_seed own = {second, sealed, 5, 9, 1000, first};
+	struct folded_run_row run;
+	int64_t n = 0;
 
 	memset(first, 1, sizeof(first));
 	memset(second, 2, sizeof(second));
@@ -114,6 +117,24 @@ static int layouts_make(struct db *db, void *arg)
 	assert(store_generation_find(db, w->machine.id, "ds", row.number, &row) == 0);
 	assert(row.made == 3 && !memcmp(row.made_commit, second, sizeof(second)));
 	assert(!memcmp(row.made_sealed, sealed, sizeof(sealed)));
+	/* The run of those that the machine made, which is news by each of what it tells. */
+	assert(store_generation_run_get(db, row.id, &run) == 0);
+	assert(run.first_ns == 5 && run.last_ns == 9 && run.zero_us == 1000);
+	assert(!memcmp(run.head, first, sizeof(first)));
+	assert(store_generation_runs(db, row.service, row.number) == 0);
+	for (int i = 0; i < 5; i++) {
+		struct store_seed told = own;
+
+		told.first_ns += i == 1;
+		told.last_ns += i == 2;
+		told.head = i == 3 ? second : first;
+		told.zero_us += i == 4;
+		assert(store_generation_news(db, row.service, row.number, 3, &told) ==
+		        (i && i < 4 ? 0 : DB_E_NONE));
+	}
+	assert(db_run(db, "DELETE FROM folded_runs", "") == 0);
+	assert(store_generation_news(db, row.service, row.number, 3, &own) == 0);
+	assert(store_generation_layout(db, row.service, row.number, 3, &own) == 0);
 	/* Another root, without an audit key: what was sealed before is not this one's. */
 	assert(store_generation_layout(db, row.service, row.number, 4, &later) == 0);
 	assert(store_generation_find(db, w->machine.id, "ds", row.number, &row) == 0);
@@ -123,6 +144,7 @@ static int layouts_make(struct db *db, void *arg)
 	assert(store_generation_layout(db, row.service, row.number, 0, &ordered) == 0);
 	assert(store_generation_find(db, w->machine.id, "ds", row.number, &row) == 0);
 	assert(!row.made && !row.made_commit[0] && !row.made_sealed[0]);
+	assert(db_query_int(db, &n, "SELECT count(*) FROM folded_runs", "") == 0 && n == 0);
 	/* What a result tells counts, whatever a status said. */
 	assert(store_variant_committed(db, variant.id, &later) == 0);
 	assert(store_variant_by_id(db, variant.id, &variant) == 0);

@@ -4,7 +4,10 @@
 Usage: history_test.py BUILD [CASE...]      (no case: all of them, several side by side)
 """
 
+import contextlib
 import os
+import signal
+import sqlite3
 import xml.etree.ElementTree
 
 import harness
@@ -62,6 +65,25 @@ def test_graph(world):
     told = world.json('history', 'ds', '--graph', path, '--limit', '1')
     assert told['graph'] == path and told['generations'] == 1, told
     assert 'cannot be written' in world.luctl('history', '--graph', world.dir + '/none/x.svg', code=74)
+
+
+def test_lost(world):
+    """What nothing in the record says any more, after a recovery, is told as unknown: it is not empty."""
+    names = ('build_id', 'commitment', 'sealed')
+    world.prepare()
+    job = world.json('rerandomize', 'ds', '--layout', 'machine')['jobs'][0]['id']
+    before = world.json('job', 'show', str(job))
+    assert before['result']['commitment'] and not before['lost'], before
+    world.luctl('rerandomize', 'ds')
+    assert world.kill(signal.SIGTERM) == 0
+    with contextlib.closing(sqlite3.connect(os.path.join(world.state, 'lud.db'))) as db, db:
+        db.execute('DELETE FROM effects')
+        assert db.execute('DELETE FROM generations WHERE job = ? AND state <> 1', (job,)).rowcount == 1
+    world.start()
+    told, text = world.json('job', 'show', str(job)), world.luctl('job', 'show', str(job))
+    assert told['lost'] == [name for name in names if before['result'][name]], (before, told)
+    for name in told['lost']:
+        assert name + ' of the result: unknown (lost in recovery)' in text and not told['result'][name], (told, text)
 
 
 def test_machine_show(world):

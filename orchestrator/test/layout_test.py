@@ -7,9 +7,11 @@ Usage: layout_test.py BUILD [CASE...]      (no case: all of them, several side b
 import contextlib
 import hashlib
 import os
+import re
 import shutil
 import signal
 import sqlite3
+import time
 
 import harness
 from harness import MOVED, configured, copy_stored, damage, formats, holds, is_moved, made, moves, record, stored
@@ -105,6 +107,7 @@ def test_host_made(world):
 
 def test_known_outside(world):
     """Who knows a layout is told of the one that runs: after a crash that is one of the machine's own."""
+    begin_us = time.time() * 10**6
     world.prepare()
 
     def told():
@@ -128,6 +131,11 @@ def test_known_outside(world):
         assert now[key] == was[key] and now[key], key
     text = world.luctl('show', 'ds', str(hosted['generation']))
     assert f"generation {hosted['generation']}.2\n" in text and 'known outside: no' in text, text
+    # When it made the first and the last of them, and what proves all of them.
+    run = now['made_first_us'], now['made_last_us']
+    assert begin_us - 10**6 <= run[0] <= run[1] <= time.time() * 10**6 + 10**6, (begin_us, run)
+    assert now['made_head'] == world.peer.services['ds']['made_head'].hex() in text, (now, text)
+    assert re.search('^made +2, the first .+, the last .+$', text, re.M), text
     assert f"{hosted['generation']}.2 " in world.luctl('history', 'ds')
     assert f"{hosted['generation']}.2 " in world.luctl('status')
     # One that the machine made crashes, too: the commitment of what was ordered stays beside the new one.
@@ -151,6 +159,7 @@ def test_known_outside(world):
     # What ran before stays as it ran last.
     past = {g['generation']: g for g in world.json('history', 'ds')['generations']}[hosted['generation']]
     assert (past['made'], past['known_outside']) == (2, False), past
+    assert (past['made_first_us'], past['made_last_us']) == run and not past['made_head'], past
 
 
 def test_many_names(world):

@@ -278,7 +278,9 @@ class Peer:
 
     def _made_afresh(self, service):
         service.update(machine_made=True, made=service.get('made', 0) + 1, base_address=0, build_id=b'',
-                       commitment=os.urandom(64))
+                       commitment=os.urandom(64), made_last_ns=time.monotonic_ns(), made_head=os.urandom(64))
+        if service['made'] == 1:
+            service['made_first_ns'] = service['made_last_ns']
         self._seal(service)
 
     def _seal(self, service):

@@ -221,17 +221,31 @@ def lud_once(world, *options):
                           capture_output=True, text=True, check=False, timeout=100, umask=0o022)
 
 
+APPLICATION_ID = 0x53414d53  # as in orchestrator/db/priv.h
+
+
 def test_recover(world):
     """What was saved is told; nothing to save is no success, and what was there stays."""
     db = os.path.join(world.state, 'lud.db')
     nothing = lud_once(world, '--recover')
     assert nothing.returncode == 4 and 'no record' in nothing.stderr and db in nothing.stderr, nothing
     assert not os.path.exists(db)
+    # One of an earlier version that is not damaged, as the first program that was released made it.
+    with open(os.path.join(os.path.dirname(__file__), '..', 'store', 'test', 'released.sql'), encoding='utf-8') as f:
+        schema = f.read().split('-- version 2')[0]
+    with contextlib.closing(sqlite3.connect(db)) as old:
+        old.executescript(schema + 'PRAGMA user_version = 1; PRAGMA application_id = %d' % APPLICATION_ID)
+    early = lud_once(world, '--recover')
+    assert early.returncode == 0 and 'nothing was done' not in early.stdout, early
+    with contextlib.closing(sqlite3.connect(db)) as new:
+        version, = new.execute('PRAGMA user_version').fetchone()
+    assert version > 1 and 'was of version 1 and has been brought up to version %d' % version in early.stdout, early
+    os.remove(db)
     world.prepare()
     world.luctl('update', 'ds')
     assert world.kill(signal.SIGTERM) == 0
     whole = lud_once(world, '--recover')
-    assert whole.returncode == 0 and 'not damaged' in whole.stdout, whole
+    assert whole.returncode == 0 and 'not damaged; nothing was done' in whole.stdout, whole
     with open(db, 'rb') as f:
         good = f.read()
     bad = random.Random(peer.SEED).randbytes(len(good))

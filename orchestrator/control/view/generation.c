@@ -58,6 +58,27 @@ static void view_generation_seeds(struct pool *pool, const struct generation_row
 	}
 }
 
+/* The layouts that the machine made by itself in it, as one run. */
+static int view_generation_run(struct pool *pool, struct db *db, const struct generation_row *row,
+        bool with_head, Control__Generation *view)
+{
+	static const uint8_t none[STORE_COMMIT_SIZE];
+	struct folded_run_row run;
+	int r = row->made ? store_generation_run_get(db, row->id, &run) : DB_E_NONE;
+
+	if (r) {
+		return r == DB_E_NONE ? 0 : err_up(r);
+	}
+	if (run.zero_us && run.last_ns) {
+		view->made_first_us = run.zero_us + (int64_t)(run.first_ns / 1000);
+		view->made_last_us = run.zero_us + (int64_t)(run.last_ns / 1000);
+	}
+	if (with_head && memcmp(run.head, none, sizeof(none)) != 0) {
+		view->made_head = pool_bytes(pool, run.head, sizeof(run.head));
+	}
+	return 0;
+}
+
 /*
  * What the generation is made of. A variant that was never forged has no payload: its build and
  * hash are left out, not shown as zeros.
@@ -80,6 +101,10 @@ static int view_generation_variant(struct pool *pool, struct db *db,
 	view->seed_commit = pool_bytes(pool, variant.seed_commit, sizeof(variant.seed_commit));
 	if (with_seed) {
 		view_generation_seeds(pool, row, &variant, view);
+	}
+	r = view_generation_run(pool, db, row, with_seed, view);
+	if (r) {
+		return err_up(r);
 	}
 	if (variant.payload_len) {
 		view->payload_hash =

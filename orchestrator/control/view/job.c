@@ -93,6 +93,10 @@ static int view_job_outcome(struct pool *pool, struct db *db, int64_t id, Contro
 	if (!r) {
 		view->cause = outcome.cause;
 		view->result = outcome.result;
+		view->lost = pool_zero(pool, outcome.lost.n * sizeof(*view->lost));
+	}
+	for (; !r && view->n_lost < outcome.lost.n; view->n_lost++) {
+		view->lost[view->n_lost] = (char *)outcome.lost.fields[view->n_lost];
 	}
 	return err_fold(r);
 }
