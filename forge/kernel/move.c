@@ -138,6 +138,11 @@ static int move_section(
 	if (offset > image->len || section->size > image->len - offset) {
 		return report_refuse(shift->kernel->label, "%s is in no segment", section->name);
 	}
+	/* What the headers say has been checked, and is not to be another by a relocation. */
+	if (offset < sizeof(Elf64_Ehdr)) {
+		return report_refuse(shift->kernel->label, "damaged ELF file: %s is in its header",
+		        section->name);
+	}
 	for (size_t i = 0; i < section->n_relocs && r == 0; i++) {
 		r = move_reloc(shift, section, &section->relocs[i], image->bytes + offset);
 	}

@@ -29,19 +29,23 @@ class Kernel:
             if kind == LOAD:
                 yield va, pa, offset, filled, size
 
-    def _sections(self):
+    def sections(self):
         at, = struct.unpack_from("<Q", self.file, 40)
         n, = struct.unpack_from("<H", self.file, 60)
         return [struct.unpack_from("<IIQQQQIIQQ", self.file, at + 64 * i) for i in range(n)]
 
     def _symbols(self):
-        sections = self._sections()
+        sections = self.sections()
         table = next(s for s in sections if s[1] == 2)
         strings = sections[table[6]][4]
         for at in range(table[4], table[4] + table[5], 24):
             name, _, _, _, value, _ = struct.unpack_from("<IBBHQQ", self.file, at)
             end = self.file.index(b"\0", strings + name)
             yield self.file[strings + name:end].decode(), value
+
+    def index(self, symbol):
+        """Its number in the table."""
+        return [name for name, _ in self._symbols()].index(symbol)
 
     def offset(self, va):
         """Where in the file the byte at an address is."""
