@@ -26,16 +26,9 @@ struct kernel_room {
 	uint64_t bytes;        /* of the kernel's image: kernel_bytes() */
 };
 
-/* From each number to the next one: how many of its values can be drawn, as a power of two (rounded down). */
-struct kernel_bits {
-	unsigned load, base, direct, stacks;
-};
-
 /* The kernel's image in memory; 0: the file has none. */
 uint64_t kernel_bytes(const struct elf_file *kernel);
 
-/* How much is drawn. */
-struct kernel_bits kernel_place_bits(const struct kernel_room *room);
 /* The place that a seed determines. Refused: too little memory. */
 int kernel_place_draw(const struct kernel_room *room, const uint8_t seed[KERNEL_SEED_SIZE],
         struct kernel_place *ret_place);

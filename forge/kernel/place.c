@@ -53,20 +53,6 @@ static void place_counts(const struct kernel_room *room, uint64_t ret_counts[_PL
 	ret_counts[PLACE_STACKS] = PLACE_STACKS_ROOM / PLACE_PAGE;
 }
 
-static unsigned place_bits(uint64_t n)
-{
-	return n > 0 ? 63u - (unsigned)__builtin_clzll(n) : 0;
-}
-
-struct kernel_bits kernel_place_bits(const struct kernel_room *room)
-{
-	uint64_t counts[_PLACE_N];
-
-	place_counts(room, counts);
-	return (struct kernel_bits){place_bits(counts[PLACE_LOAD]), place_bits(counts[PLACE_BASE]),
-	        place_bits(counts[PLACE_DIRECT]), place_bits(counts[PLACE_STACKS])};
-}
-
 static int place_words(const uint8_t seed[KERNEL_SEED_SIZE], uint64_t ret_words[8])
 {
 	uint8_t input[sizeof(PLACE_LABEL) + KERNEL_SEED_SIZE] = PLACE_LABEL, hash[TOOL_HASH_SIZE];
