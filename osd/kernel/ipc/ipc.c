@@ -72,7 +72,8 @@ static bool ipc_is_receiving_from(const struct slot *slot, endpoint_t from)
 
 /*
  * Would self, by waiting for target, close a circle of instances that wait for each other? A target
- * that receives from self is none: it is stopped or held, and takes the message when it goes on.
+ * that receives from self is none: it is stopped or held, and takes the message when it goes on. A circle
+ * of others, who receive from each other, has no end: who has seen all that there can be has seen self.
  */
 static bool ipc_is_circle(const struct instance *self, const struct slot *target)
 {
@@ -83,7 +84,7 @@ static bool ipc_is_circle(const struct instance *self, const struct slot *target
 	        target->instance->peer == self->slot->endpoint) {
 		return false;
 	}
-	for (uint32_t hops = 0; target != NULL && hops < N_SLOTS; hops++) {
+	for (uint32_t hops = 0; target != NULL && hops < N_THREADS; hops++) {
 		const struct instance *at = target->instance;
 		if (at == self) {
 			return true;

@@ -8,7 +8,6 @@
 #include "osd/kernel/object/rights.h"
 
 #define INCARNATION_MAX ((1u << 17) - 1)
-#define N_THREADS 256u
 #define N_PROGRAMS (N_SLOTS - N_SERVICE_SLOTS)
 
 struct instance *slot_table[N_SLOTS];

@@ -17,6 +17,7 @@
 #include "osd/kernel/base/log_rate.h"
 
 #define N_ASYNC (PAGE_SIZE / sizeof(struct message))
+#define N_THREADS 256u /* slots that are live at the same time */
 
 struct slot {
 	/* Of the memory, not of the identity: a swap leaves these where they are, the lists with

@@ -1,8 +1,8 @@
 /*
  * The longest calls that there are: mappings of any size and shape, spaces that end with all of their
- * tables, copies, lines of log, slots that many wait for. A kernel that measures itself says at the end
- * how long each kept interrupts off; here a process of more urgent priority finds out how late its
- * alarms are meanwhile.
+ * tables, copies, lines of log, slots that many wait for, a circle of waits. A kernel that measures
+ * itself says at the end how long each kept interrupts off; here a process of more urgent priority
+ * finds out how late its alarms are meanwhile.
  *
  * Memory stays what it is throughout: a run of frames that one table maps is mapped as often as there
  * are tables.
@@ -355,6 +355,47 @@ static void worst_waiting(void)
 	}
 }
 
+/*
+ * Who receives from itself waits for somebody who waits: whoever sends to it looks for its own place in
+ * that circle, and has none.
+ */
+static void circle_main(uint64_t self)
+{
+	struct message msg;
+
+	(void)sys_receive((endpoint_t)self, &msg);
+}
+
+static void sender_main(uint64_t target)
+{
+	struct message msg = {.type = 1};
+
+	(void)sys_send((endpoint_t)target, &msg);
+}
+
+static void worst_circle(void)
+{
+	struct child circle, sender;
+	struct slot_info info = {0};
+
+	child_space_new(&circle);
+	if (child_slot_new(&circle, "circle", 0) < 0) {
+		bare_die("slot_create", 0);
+	}
+	child_fill(&circle);
+	child_start(&circle, circle_main, (uint64_t)circle.ep);
+	child_run(&sender, "sender", sender_main, (uint64_t)circle.ep);
+	for (uint32_t i = 0; i < 1000 && info.state != SLOT_SENDING; i++) {
+		child_settle(1000);
+		(void)sys_slot_info(sender.ep, &info);
+	}
+	if (info.state != SLOT_SENDING) {
+		bare_die("nobody sends to who waits for itself", info.state);
+	}
+	child_free(&sender);
+	child_free(&circle);
+}
+
 static void alarms_run(struct child *child)
 {
 	child_space_new(child);
@@ -384,6 +425,7 @@ void worst_measure(void)
 	worst_device();
 	worst_bytes();
 	worst_waiting();
+	worst_circle();
 	child_free(&alarms);
 	bare_print("bench alarm.late.max %u %u", LATE_MAX, N_ALARMS);
 }
