@@ -597,6 +597,29 @@ static void test_events(struct db *db, struct world *w)
 	assert(n == 304);
 }
 
+/* Numbers of kernels only rise: over a start with the linked one, another writing of the row, and a removal. */
+static int kernels_draw(struct db *db, void *arg)
+{
+	const struct world *w = arg;
+	uint64_t generation = 0;
+
+	assert(store_machine_kernel(db, w->machine.id, true, &generation) == 0 && generation == 1);
+	assert(store_machine_kernel(db, w->machine.id, true, &generation) == 0 && generation == 2);
+	assert(store_machine_kernel(db, w->machine.id, false, &generation) == 0 && generation == 0);
+	assert(store_machine_update(db, &w->machine) == 0);
+	assert(store_machine_kernel(db, w->machine.id, true, &generation) == 0 && generation == 3);
+	return 0;
+}
+
+static void test_kernels(struct db *db, struct world *w)
+{
+	struct machine_row row;
+
+	assert(db_txn(db, kernels_draw, w) == 0);
+	assert(store_machine_by_name(db, w->machine.name, &row) == 0);
+	assert(row.kernel == 3 && row.kernel_last == 3);
+}
+
 int main(void)
 {
 	char dir[] = "/tmp/store_test.XXXXXX";
@@ -618,6 +641,7 @@ int main(void)
 	assert(db_txn(db, standings_make, &w) == 0);
 	assert(db_txn(db, removal_make, &w) == 0);
 	test_jobs(db, &w);
+	test_kernels(db, &w);
 	test_events(db, &w);
 	test_changes(db, &w);
 	db_close(db);
