@@ -31,6 +31,10 @@ def main():
     if command == 'pair':
         pair(*[word for word in sys.argv[2:] if word != '--json'])
     if command == 'image':
+        if '--randomize-kernel' in sys.argv:
+            with open(sys.argv[sys.argv.index('--randomize-kernel') + 1], 'rb') as f:
+                if not f.read().startswith(b'\x7fELF'):
+                    sys.exit('luforge: %s: not an ELF file' % f.name)
         for out in {'--out', '--kernel-out'} & set(sys.argv):
             with open(sys.argv[sys.argv.index(out) + 1], 'wb') as f:
                 f.write(b'no image')

@@ -238,6 +238,25 @@ def test_kernel_linked(world):
         assert 'kernel generation' not in world.luctl('machine', 'show', 'own') + world.luctl('job', 'show', '1')
 
 
+def test_kernel_refused(world):
+    """One that cannot be moved is named by its path, and so is what helps; no machine is started."""
+    bad = os.path.join(world.dir, 'stripped')
+    with open(bad, 'wb') as f:
+        f.write(b'no kernel')
+    with open(world.config, encoding='ascii') as f:
+        config = f.read()
+    with open(world.config, 'w', encoding='ascii') as f:
+        f.write('kernel: "%s"\n%smachine:\n  services: "ds"\n' % (bad, config))
+    world.start()
+    world.luctl('release', 'add', world.kit('ds', 1))
+    said = world.luctl('machine', 'start', 'own', code=1)
+    assert bad + ': not an ELF file' in said and 'machine.kernel_place: linked' in said, said
+    os.unlink(bad)
+    said = world.luctl('machine', 'start', 'own', code=1)
+    assert bad + ': No such file' in said and 'machine.kernel_place: linked' in said, said
+    assert 'kernel' not in os.listdir(os.path.join(world.state, 'machines/own'))
+
+
 def n_watched(world, pid):
     """By how many descriptors lud watches a process."""
     fds = '/proc/%d/fdinfo' % world.lud.pid

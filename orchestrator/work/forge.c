@@ -29,7 +29,7 @@
 #define FORGE_OUT "out"
 #define FORGE_LIST "boot.list"
 /* A kernel as it was linked, and where it was moved to. */
-#define FORGE_LINKED "linked"
+#define FORGE_LINKED "kernel.linked"
 #define FORGE_KERNEL "kernel"
 /* What is handed over: the store of kits, and the kit that an import takes in. */
 #define FORGE_STORE "/proc/self/fd/3"
@@ -63,7 +63,8 @@ struct forge_task {
 	size_t n_inputs;
 	char *source;     /* a kit from outside, or NULL */
 	char *out;        /* where what it makes goes, or NULL */
-	char *kernel_out; /* where a moved kernel goes, or NULL */
+	char *kernel;     /* one to be moved, or NULL */
+	char *kernel_out; /* where it goes, or NULL */
 	char *ret_path;   /* where a stored kit's path goes, the caller's; or NULL */
 	char **ret_json;  /* where all that it wrote goes, the caller's; or NULL */
 	char input[2 * FORGE_SEED_SIZE + 2];
@@ -110,6 +111,7 @@ struct forge_task *forge_task_free(struct forge_task *task)
 	free(task->inputs);
 	free(task->source);
 	free(task->out);
+	free(task->kernel);
 	free(task->kernel_out);
 	free(task);
 	return NULL;
@@ -172,6 +174,10 @@ static void forge_remedy(
 		snprintf(ret_text, size,
 		        "forge workers have a user of their own: let others read the kit "
 		        "(`chmod -R a+rX KIT`)");
+	} else if (task->kernel && strstr(said, task->kernel)) {
+		snprintf(ret_text, size,
+		        "let `kernel` in lud's configuration name samsara-kernel as it was built, "
+		        "or set `machine.kernel_place: linked`; then ask again");
 	} else if (strstr(said, forge->store)) {
 		snprintf(ret_text, size,
 		        "make lud's copy whole: add the release again with `luctl release add "
@@ -194,6 +200,7 @@ static void forge_fail(struct forge_task *task, const char *what, const char *er
 	snprintf(said, sizeof(said), "%s", errors);
 	forge_names(said, sizeof(said), FORGE_STORE, task->forge->store);
 	forge_names(said, sizeof(said), FORGE_SOURCE, task->source);
+	forge_names(said, sizeof(said), FORGE_LINKED, task->kernel);
 	forge_remedy(task, said, remedy, sizeof(remedy));
 	failure_set(&failure, "forge", task->words[1], remedy, "luforge %s: %s%s%.280s",
 	        task->words[1], what, *said ? ": " : "", said);
@@ -549,6 +556,7 @@ struct forge_task *forge_image(
 void forge_task_kernel(struct forge_task *task, const struct forge_kernel *kernel)
 {
 	forge_task_put(task, kernel->path, FORGE_LINKED);
+	task->kernel = text_copy(kernel->path);
 	task->kernel_out = text_copy(kernel->out);
 	forge_word(task, "--randomize-kernel");
 	forge_word(task, FORGE_LINKED);
