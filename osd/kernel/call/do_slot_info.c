@@ -3,6 +3,7 @@
 #include "osd/kernel/ipc/ipc.h"
 #include "osd/kernel/object/space.h"
 #include "osd/kernel/fault/usercopy.h"
+#include "osd/kernel/sched/sched.h"
 
 static void info_fill(const struct slot *slot, struct slot_info *ret_info)
 {
@@ -21,7 +22,7 @@ static void info_fill(const struct slot *slot, struct slot_info *ret_info)
 	        .n_ipc_masked = slot->n_ipc_masked,
 	        .first_receive_nsec = slot->first_receive_nsec,
 	        .commit_nsec = slot->commit_nsec,
-	        .cpu_nsec = arch_cycles_nsec(instance->cpu_cycles)};
+	        .cpu_nsec = arch_cycles_nsec(sched_cycles(instance))};
 	for (unsigned int i = 0; i < SERVICE_NAME_LEN; i++) {
 		ret_info->name[i] = slot->name[i];
 	}

@@ -137,6 +137,16 @@ static void sched_charge(struct cpu *cpu, struct instance *current)
 	cpu->cycles_last = cycles;
 }
 
+uint64_t sched_cycles(const struct instance *instance)
+{
+	for (uint32_t i = 0; i < arch_cpus_count(); i++) {
+		if (&cpus[i] != cpu_this() && sched_current(&cpus[i]) == instance) {
+			return instance->cpu_cycles + (arch_cycles() - cpus[i].cycles_last);
+		}
+	}
+	return instance->cpu_cycles;
+}
+
 void sched_take_off(struct instance *instance)
 {
 	for (uint32_t i = 0; i < arch_cpus_count(); i++) {

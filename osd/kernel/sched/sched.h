@@ -19,5 +19,7 @@ void sched_unready(struct instance *instance);
  * has a fault that it met on its way into the kernel. Before a caller looks at its state.
  */
 void sched_take_off(struct instance *instance);
+/* What it has run so far; where it runs on another CPU, until now. */
+uint64_t sched_cycles(const struct instance *instance);
 /* Account for a quantum that ended (timer). */
 void sched_quantum_check(nsec_t now);

@@ -61,6 +61,26 @@ static void test_beside(void)
 	puppet_free(&q);
 }
 
+/* What it has run is told until now, also while nothing interrupts it. */
+static void test_time(void)
+{
+	uint64_t told;
+
+	if (cpus_count() == 1) {
+		return;
+	}
+	puppet_new(&p, 0, "p", 0);
+	puppet_begin(&p, PUPPET_SPIN, (const uint64_t[6]){0});
+	OK(moves_elsewhere(&puppet_order(&p)->counter));
+	for (uint32_t i = 0; i < 3; i++) {
+		told = info_of(p.child.ep).cpu_nsec;
+		dawdle(20000);
+		OK(moves_elsewhere(&puppet_order(&p)->counter));
+		OK(info_of(p.child.ep).cpu_nsec > told);
+	}
+	puppet_free(&p);
+}
+
 static struct space_op page_op(struct puppet *puppet, uint32_t kind, uint32_t prot)
 {
 	return (struct space_op){.kind = kind,
@@ -301,6 +321,7 @@ static void test_stop_trap(void)
 }
 
 const struct test tests_cpus[] = {{"others run beside the driver", test_beside},
+        {"who runs elsewhere has used its time", test_time},
         {"a page that another CPU uses goes", test_page_gone},
         {"a page that another CPU sees in a mirror goes", test_mirror_gone},
         {"who runs elsewhere is stopped", test_stop}, {"who runs elsewhere ends", test_end},
