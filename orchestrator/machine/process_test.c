@@ -7,6 +7,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -93,8 +94,11 @@ int main(void)
 	machines.base = event_base_new();
 	machine.dir = dir;
 	LIST_INIT(&machine.refreshing);
+	machine_tally(&machine);
 	test_launch(&machine, fifo);
 	assert(n_down == 1);
+	machine_tally_end(&machine);
+	free(machines.notable);
 	event_base_free(machines.base);
 	assert(dir_remove(dir) == 0);
 	err_forget();
