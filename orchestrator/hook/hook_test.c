@@ -1,5 +1,6 @@
 #include "orchestrator/hook/hook.h"
 
+#include <event2/event.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -40,4 +41,11 @@ void hook_point(const char *step, const char *phase)
 		unsetenv("SAMSARA_STOP_AT");
 		kill(getpid(), SIGSTOP);
 	}
+}
+
+void hook_loop(struct event_base *base, void (*check)(void *arg), void *arg)
+{
+	do {
+		check(arg);
+	} while (event_base_loop(base, EVLOOP_ONCE) == 0 && !event_base_got_break(base));
 }

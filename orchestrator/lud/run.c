@@ -10,6 +10,7 @@
 #include <systemd/sd-daemon.h>
 
 #include "host/base/log.h"
+#include "orchestrator/hook/hook.h"
 #include "orchestrator/lud/priv.h"
 #include "version.h"
 
@@ -77,6 +78,13 @@ static void lud_watchdog(struct lud *lud)
 	}
 }
 
+static void lud_check(void *arg)
+{
+	const struct lud *lud = arg;
+
+	engine_check(lud->engine);
+}
+
 /*
  * Serves until a signal. systemd hears of it when the control socket is there, so that what is
  * ordered after lud can use it.
@@ -95,7 +103,7 @@ static void lud_loop(struct lud *lud)
 	log_info("lud " SAMSARA_VERSION " is ready at %s", lud->config.control_socket);
 	(void)sd_notify(0, "READY=1");
 	lud_watchdog(lud);
-	event_base_dispatch(lud->base);
+	hook_loop(lud->base, lud_check, lud);
 	(void)sd_notify(0, "STOPPING=1");
 }
 

@@ -77,6 +77,8 @@ const struct machines_tally *machines_tally(const struct machines *machines);
  * ahead of the record, with a clock that differs, or with a service that does not run as it should.
  */
 struct machine *machines_notable_next(struct machines *machines, const struct machine *after);
+/* Asserts that both are what a walk over all machines finds; for tests. */
+void machines_check(const struct machines *machines);
 /* By how many seconds its clock was ahead of this host's when it said so; 0: it is not up, or did not say. */
 #define MACHINE_CLOCK_SEC 60 /* below this orders do not mind */
 int64_t machine_clock_ahead(const struct machine *machine);

@@ -145,3 +145,25 @@ struct machine *machines_notable_next(struct machines *machines, const struct ma
 
 	return at < machines->n_notable ? machines->notable[at] : NULL;
 }
+
+void machines_check(const struct machines *machines)
+{
+	struct machines_tally tally = {0};
+	size_t n_notable = 0;
+
+	for (size_t i = 0; i < machines->n; i++) {
+		const struct machine *machine = machines->by_name[i];
+
+		machine_tally_check(machine);
+		tally.all++;
+		tally.well += machine->tally.is_well;
+		tally.mute += machine->tally.is_mute;
+		tally.in[machine->tally.state]++;
+		assert(!machine->tally.is_notable ||
+		        (n_notable < machines->n_notable &&
+		                machines->notable[n_notable] == machine));
+		n_notable += machine->tally.is_notable;
+	}
+	assert(!memcmp(&tally, &machines->tally, sizeof(tally)));
+	assert(n_notable == machines->n_notable);
+}

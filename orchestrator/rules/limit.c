@@ -8,6 +8,7 @@
  * machine begins to be worked on or is left alone, and are made anew when policies or machines are others. Who asks again when a
  * place comes free is not known here (job/core/place.c).
  */
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -105,6 +106,21 @@ static size_t limit_others(
 		count->n_work = limit_walk(rules, policy, false);
 	}
 	return count->n_work - (is_at_work && limit_matches(policy, row));
+}
+
+void rules_limits_check(const struct rules *rules)
+{
+	if (rules->counted != rules->fleet.version(rules->fleet.arg)) {
+		return;
+	}
+	for (size_t i = 0; i < rules->n_policies; i++) {
+		const struct rules_count *count = &rules->counts[i];
+
+		assert(!count->has_all ||
+		        count->n_all == limit_walk(rules, rules->policies[i], true));
+		assert(!count->has_work ||
+		        count->n_work == limit_walk(rules, rules->policies[i], false));
+	}
 }
 
 void rules_ask_limit(

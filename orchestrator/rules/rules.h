@@ -136,6 +136,8 @@ struct rules_fleet {
 	void *arg;
 };
 void rules_fleet(struct rules *rules, const struct rules_fleet *fleet);
+/* Asserts that what was counted is what a walk finds; for tests. */
+void rules_limits_check(const struct rules *rules);
 /* The first job is at work on a machine, or the last one is not any more. */
 void rules_at_work(struct rules *rules, const struct machine_row *row, bool begins);
 

@@ -151,6 +151,41 @@ void work_check(const struct job *job)
 	assert(work->is_changed || work->is_at_work == work_has_job(work));
 }
 
+/* Whoever waits for a place waits for nothing else, and the first of them is looked at as soon as one may be free. */
+static void work_check_place(const struct job *job)
+{
+	assert(!job->place || (job->phase == JOB_WAITING && !job->row.by_hand));
+	assert(!job->place || job_state_is_put_off(job->row.state));
+	assert(!job->place || evtimer_pending(job->look, NULL));
+}
+
+void works_check(const struct engine *engine)
+{
+	const struct works *works = &engine->works;
+	const struct machine_work *work;
+	const struct job *job;
+	size_t n = 0, n_at_work = 0;
+
+	TAILQ_FOREACH(job, &engine->jobs, link)
+	{
+		work = machine_work(job->machine);
+		assert(engine_job_by_id(engine, job->row.id) == job);
+		work_check(job);
+		work_check_place(job);
+		n++;
+		n_at_work += job == TAILQ_FIRST(&work->jobs) && work->is_at_work;
+	}
+	assert(n == works->n);
+	LIST_FOREACH(work, &works->at_work, at_work)
+	{
+		assert(work->is_at_work && n_at_work);
+		n_at_work--;
+	}
+	assert(!n_at_work);
+	assert(LIST_EMPTY(&works->changed) || evtimer_pending(works->timer, NULL));
+	assert(!works->is_free || evtimer_pending(works->timer, NULL));
+}
+
 bool work_is_on(struct engine *engine, const struct machine *machine)
 {
 	works_settle(engine);

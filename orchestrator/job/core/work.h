@@ -40,8 +40,9 @@ void work_remove(struct job *job);
 void work_changed(struct job *job);
 /* Looks at all that did. */
 void works_settle(struct engine *engine);
-/* Asserts that nobody forgot to say so. */
+/* Asserts that nobody forgot to say so; of one, and between two turns of the loop all that is kept here, for tests. */
 void work_check(const struct job *job);
+void works_check(const struct engine *engine);
 
 /* Those of a machine, oldest first; NULL: there is none, or no more. */
 struct job *work_first(const struct machine *machine);

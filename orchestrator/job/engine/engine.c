@@ -442,6 +442,13 @@ int engine_new(const struct engine_parts *parts, struct engine **ret_engine)
 	return 0;
 }
 
+void engine_check(const struct engine *engine)
+{
+	machines_check(engine->machines);
+	works_check(engine);
+	rules_limits_check(engine->rules);
+}
+
 struct engine *engine_free(struct engine *engine)
 {
 	if (!engine) {

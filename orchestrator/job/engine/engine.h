@@ -12,6 +12,8 @@
 int __must_check engine_new(const struct engine_parts *parts, struct engine **ret_engine);
 /* Jobs stay open in the record; nobody hears of it. */
 struct engine *engine_free(struct engine *engine);
+/* Asserts that all that is counted and listed is what a walk finds; between two turns of the loop, for tests. */
+void engine_check(const struct engine *engine);
 /* Takes up the machines and open jobs of the record, once. */
 int __must_check engine_load(struct engine *engine);
 
