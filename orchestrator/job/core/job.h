@@ -96,10 +96,10 @@ struct job {
 	uint64_t stage_serial; /* of the root that a kit was shown under; 0: none was */
 
 	bool soak_is_seen; /* of the step soak: it was looked at in this lud */
-
 	/* Of a set, see set.c: which of its jobs may have the machine now (0: none), and ... */
 	int64_t set_member;
 	bool set_soaks;     /* all that are open are only watched */
+	uint32_t set_shut;  /* as bits: members whose way back was waited for in vain */
 	bool set_goes_back; /* those that are open are ways back */
 
 	/* Of the step pair. */

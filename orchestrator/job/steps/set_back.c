@@ -193,16 +193,24 @@ static bool set_ask_back(struct set_look *look, const struct set_member *member,
 	return true;
 }
 
-/* The way back of one member, if there is something to go back from. True: it is waited for. */
+/*
+ * The way back of one member, if there is something to go back from. True: it is waited for. In vain only once: those that
+ * go back after it would each have it waited for anew.
+ */
 static bool set_begin_back(struct set_look *look, const struct set_member *member, const char *why)
 {
-	enum back_way way = job_back_way(look->job, member->row.service);
+	_Static_assert(PLAN_SET_MAX <= 32, "a bit for each");
+	uint32_t bit = UINT32_C(1) << (member - look->members);
+	enum back_way way = look->job->set_shut & bit
+	                            ? BACK_IS_SHUT
+	                            : job_back_way(look->job, member->row.service);
 	enum back_at at = job_back_at(look->job, &member->row);
 
 	if (way == BACK_IS_AWAITED) {
 		return true;
 	}
 	if (way == BACK_IS_SHUT) {
+		look->job->set_shut |= bit;
 		set_stays(look, member);
 		return false;
 	}
