@@ -2,8 +2,11 @@
 #undef NDEBUG
 #include <assert.h>
 #include <errno.h>
+#include <signal.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "host/base/err.h"
 #include "host/base/failure.h"
@@ -34,6 +37,26 @@ static void test_files(const char *dir)
 	assert(file_read(path, 4, &data, &size) == -EFBIG && !data && size == 9);
 	assert(file_read(beside, 4, &data, &size) == -ENOENT);
 	assert(strstr(err_trace(), "file_read"));
+}
+
+/* No room for all of it: the file of before is whole, and nothing beside it holds what room there was. */
+static void test_no_room(const char *dir)
+{
+	_cleanup_(freep) char *path = text_format("%s/room", dir);
+	_cleanup_(freep) char *beside = text_format("%s/room.new", dir);
+	struct rlimit room = {.rlim_cur = 2, .rlim_max = RLIM_INFINITY};
+
+	assert(file_write(path, "one", 3) == 0);
+	assert(signal(SIGXFSZ, SIG_IGN) != SIG_ERR && setrlimit(RLIMIT_FSIZE, &room) == 0);
+	assert(file_write(path, "three", 5) == -EFBIG && access(beside, F_OK) < 0);
+	assert(file_write_unsynced(path, "three", 5) == -EFBIG && access(beside, F_OK) < 0);
+	room.rlim_cur = RLIM_INFINITY;
+	assert(setrlimit(RLIMIT_FSIZE, &room) == 0);
+	check_file(path, "one");
+	assert(unlink(path) == 0 && mkdir(path, 0700) == 0);
+	assert(file_write(path, "three", 5) == -EISDIR && access(beside, F_OK) < 0);
+	assert(rmdir(path) == 0);
+	err_forget();
 }
 
 static void test_directories(const char *dir)
@@ -128,6 +151,7 @@ int main(void)
 	assert(mkdtemp(dir));
 	test_files(dir);
 	test_directories(dir);
+	test_no_room(dir);
 	test_log(dir);
 	test_no_files(dir);
 	test_errors();

@@ -104,10 +104,20 @@ static int file_create(const char *beside, const void *data, size_t size, int *r
 	}
 	r = file_write_all(fd, data, size);
 	if (r < 0) {
+		(void)unlink(beside);
 		return err_up(r);
 	}
 	*ret_fd = fd_steal(&fd);
 	return 0;
+}
+
+/* On a full disk what could not be finished would hold the room that somebody has to free. */
+static int file_give_up(const char *beside)
+{
+	int r = err_raise(-errno);
+
+	(void)unlink(beside);
+	return r;
 }
 
 int file_write(const char *path, const void *data, size_t size)
@@ -120,7 +130,7 @@ int file_write(const char *path, const void *data, size_t size)
 		return err_up(r);
 	}
 	if (fsync(fd) < 0 || rename(beside, path) < 0) {
-		return err_raise(-errno);
+		return file_give_up(beside);
 	}
 	return err_up(file_dir_sync_of(path));
 }
@@ -134,7 +144,7 @@ int file_write_unsynced(const char *path, const void *data, size_t size)
 	if (r < 0) {
 		return err_up(r);
 	}
-	return rename(beside, path) < 0 ? err_raise(-errno) : 0;
+	return rename(beside, path) < 0 ? file_give_up(beside) : 0;
 }
 
 int file_sync(const char *path)
