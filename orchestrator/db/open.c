@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "host/base/file.h"
+#include "host/base/log.h"
 #include "orchestrator/db/priv.h"
 
 #define DB_CHECK_LINES 3 /* so many findings of the check are reported */
@@ -58,6 +59,12 @@ static int db_migrate_all(struct db *db, struct db_migrate *plan)
 	bool is_new = !plan->version;
 	int r = 0;
 
+	if (!is_new) {
+		log_info("the record is brought from version %lld to %zu; nobody is served until "
+		         "that is done, which "
+		         "takes about a minute for 200,000 jobs",
+		        (long long)plan->version, plan->n_migrations);
+	}
 	while (!r && (size_t)plan->version < plan->n_migrations) {
 		if (!is_new && plan->migrations[plan->version].rewrites) {
 			(void)sqlite3_exec(db->sqlite, "VACUUM", NULL, NULL, NULL);

@@ -5,13 +5,16 @@
  *
  * Of results of versions 27 and 28 pieces were cut out that other rows have: which, and where they were, is in `cuts`.
  */
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "host/base/file.h"
+#include "host/base/log.h"
 #include "orchestrator/store/message.h"
 #include "orchestrator/store/priv.h"
 
+#define MIGRATE_TOLD 10000 /* jobs, some seconds of work: that it goes on is told as often */
 #define MIGRATE_PIECES 4
 static const char *const migrate_columns[MIGRATE_PIECES] = {
         "release_id", "build_id", "commitment", "sealed"};
@@ -153,6 +156,7 @@ static int migrate_job(struct db *db, struct migrate_job *job)
 
 static int migrate_jobs(struct db *db)
 {
+	uint64_t n = 0;
 	int64_t after = 0;
 	int r;
 
@@ -163,6 +167,9 @@ static int migrate_jobs(struct db *db)
 		after = job.id;
 		if (!r) {
 			r = migrate_job(db, &job);
+			if (++n % MIGRATE_TOLD == 0) {
+				log_info("%" PRIu64 " jobs of the record are brought over", n);
+			}
 		}
 	} while (!r);
 	return r == DB_E_NONE ? 0 : err_up(r);

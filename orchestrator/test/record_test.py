@@ -237,6 +237,7 @@ def test_recover(world):
         old.executescript(schema + 'PRAGMA user_version = 1; PRAGMA application_id = %d' % APPLICATION_ID)
     early = lud_once(world, '--recover')
     assert early.returncode == 0 and 'nothing was done' not in early.stdout, early
+    assert 'the record is brought from version 1 to' in early.stderr, early
     with contextlib.closing(sqlite3.connect(db)) as new:
         version, = new.execute('PRAGMA user_version').fetchone()
     assert version > 1 and 'was of version 1 and has been brought up to version %d' % version in early.stdout, early
