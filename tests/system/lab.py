@@ -271,11 +271,12 @@ class Lab:
 
     def order(self, name, generation):
         """The envelope of the order that made this generation run."""
-        envelope, = self.record(
-            'SELECT e.bytes FROM order_envelopes e JOIN orders o ON o.id = e.id'
+        head, rest = self.record(
+            "SELECT coalesce(substr(h.bytes, 1, e.head_len), x''), e.bytes FROM order_envelopes e"
+            ' JOIN orders o ON o.id = e.id LEFT JOIN order_heads h ON h.id = e.head'
             ' JOIN generations g ON g.job = o.job JOIN services s ON s.id = g.service'
             ' WHERE s.name = ? AND g.number = ? AND o.action = 1 ORDER BY o.id DESC LIMIT 1', name, generation)[0]
-        return envelope
+        return head + rest
 
     def newest_txn(self):
         """The highest transaction number that lud has had signed."""
