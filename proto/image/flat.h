@@ -25,7 +25,11 @@
 #include "proto/image/image.h"
 
 #define FLAT_MAGIC "SAMFLAT" /* 8 bytes with the NUL */
-#define FLAT_VERSION 1u
+/*
+ * Rises with the layout of this file, and with what its code takes for granted of the kernel. 2: endpoints have 14 bits of slot,
+ * and those of VM and RS, which are in the code, are other numbers.
+ */
+#define FLAT_VERSION 2u
 #define FLAT_PIECES_MAX (1u << 18)
 #define FLAT_RELOCS_MAX (1u << 20)
 #define FLAT_ALIGN_LOG2_MAX 12u
