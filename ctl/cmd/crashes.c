@@ -15,6 +15,7 @@
 struct crashes_list {
 	Control__CrashListRequest ask;
 	struct table *table;
+	size_t n;
 };
 
 /* GEN is what lud knew it to run; AFTER is how long it was gone, as the machine's clock says. */
@@ -43,6 +44,7 @@ static size_t crashes_page(const Control__Reply *reply, bool print, void *arg, c
 	for (size_t i = 0; print && i < crashes->n_crashes; i++) {
 		crashes_row(list->table, crashes->crashes[i]);
 	}
+	list->n += crashes->n_crashes;
 	if (crashes->next) {
 		snprintf(cursor, PAGES_CURSOR_SIZE, "%" PRIu64, crashes->next);
 	}
@@ -89,11 +91,15 @@ int cmd_crashes(const struct options *options)
 	/* One table for all pages: columns are as wide as the widest of them needs. */
 	list.table = table_new(columns, sizeof(columns) / sizeof(columns[0]));
 	code = pages_call(options, &pages, cursor);
-	if (code == CTL_OK && !options->json) {
+	if (code == CTL_OK && !options->json && list.n) {
 		table_print(list.table);
 		pages_more(options, "crashes", "--before", cursor);
 	} else {
 		table_free(list.table);
+	}
+	if (code == CTL_OK && !options->json && !list.n) {
+		printf("no crash is recorded%s%s\n", options->n_args ? " of " : "",
+		        options->n_args ? options->args[0] : "");
 	}
 	return code;
 }

@@ -104,10 +104,29 @@ static void doctor_qemu(struct doctor *doctor, struct doctor_line *line)
 	}
 }
 
+/* Whether the CPU says that it can; /dev/kvm may be there all the same. */
+static bool doctor_cpu_can(void)
+{
+	FILE *info = fopen("/proc/cpuinfo", "re");
+	char line[4096];
+	bool can = false;
+
+	while (info && !can && fgets(line, sizeof(line), info)) {
+		can = !strncmp(line, "flags", 5) && (strstr(line, " vmx") || strstr(line, " svm"));
+	}
+	if (info) {
+		(void)fclose(info);
+	}
+	return can;
+}
+
 /* Without KVM machines run as well, and several times slower. */
 static void doctor_kvm(struct doctor *doctor, struct doctor_line *line)
 {
-	if (access("/dev/kvm", R_OK | W_OK) == 0) {
+	if (!doctor_cpu_can()) {
+		doctor_say(line, DOCTOR_OK, NULL,
+		        "this CPU has no vmx or svm; machines run under TCG, slower");
+	} else if (access("/dev/kvm", R_OK | W_OK) == 0) {
 		doctor_say(line, DOCTOR_OK, NULL, "/dev/kvm can be used");
 	} else if (errno == EACCES) {
 		doctor_say(line, DOCTOR_WARN, "put the user of lud into the group of /dev/kvm",

@@ -69,8 +69,7 @@ static void service_print_layout(const Control__ServiceStatus *at)
 	char text[TEXT_SIZE];
 
 	service_line("release");
-	printf("%u %s%s%s, floor %u\n", service->counter, at->release, *at->release_name ? " " : "",
-	        at->release_name, service->floor);
+	printf("%u %s, floor %u\n", service->counter, at->release, service->floor);
 	service_line("generation");
 	printf("%s, layout made by the %s",
 	        text_generation(service->generation, service->made, text),
@@ -89,9 +88,12 @@ static void service_print_update(const Control__ServiceStatus *at)
 	char bytes[TEXT_SIZE], memory[TEXT_SIZE];
 
 	service_line("memory");
-	printf("%s, of that %s of state in %" PRIu64 " objects\n",
-	        text_bytes(service->memory_bytes, memory), text_bytes(service->state_bytes, bytes),
-	        service->state_objects);
+	printf("%s", text_bytes(service->memory_bytes, memory));
+	if (service->state_bytes) {
+		printf(", of that %s of state in %" PRIu64 " objects",
+		        text_bytes(service->state_bytes, bytes), service->state_objects);
+	}
+	putchar('\n');
 	service_line("update");
 	if (at->job) {
 		printf("job %" PRIu64 " is under way\n", at->job);

@@ -87,6 +87,8 @@ def test_history(world):
 def test_crashes(world):
     """What befell services outlives the machine and lud; what came of it is of the same boot."""
     world.prepare()
+    assert world.luctl('crashes') == 'no crash is recorded\n'
+    assert world.luctl('crashes', 'ds') == 'no crash is recorded of ds\n'
     for _ in range(3):
         world.peer.crash('ds')
     world.peer.stop('ds')
