@@ -126,7 +126,7 @@ static void service_print_times(const Control__Status *status, const Machine__Se
 }
 
 /* A machine may tell of any number: the newest, and where the others are. */
-static void service_print_crashes(const Control__CrashList *list)
+static void service_print_crashes(const Control__CrashList *list, const char *service)
 {
 	for (size_t i = 0; i < list->n_crashes; i++) {
 		const Control__Crash *crash = list->crashes[i];
@@ -139,7 +139,7 @@ static void service_print_crashes(const Control__CrashList *list)
 	}
 	if (list->more) {
 		service_line("");
-		puts("and older ones: `luctl crashes SERVICE`");
+		printf("and older ones: `luctl crashes %s`\n", service);
 	}
 }
 
@@ -220,7 +220,7 @@ static void service_print(const Control__Status *status, const Control__ServiceS
 	service_print_layout(at);
 	service_print_update(at);
 	service_print_times(status, at->service);
-	service_print_crashes(crashes);
+	service_print_crashes(crashes, at->service->name);
 }
 
 /*

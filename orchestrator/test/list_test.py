@@ -130,7 +130,7 @@ def test_service(world):
     assert '  generation    1.1, layout made by the machine' in told and 'not known outside' in told, told
     for _ in range(3):
         world.peer.crash('ds')
-    world.until(lambda: 'older ones' in world.luctl('service', 'ds'))
+    world.until(lambda: 'older ones: `luctl crashes ds`' in world.luctl('service', 'ds'))
     assert len(world.json('service', 'ds')['crashes']) == 3
     assert 'has told of no service `tty`' in world.luctl('service', 'tty', code=3)
     world.peer.stop('ds')
