@@ -17,6 +17,22 @@ enum {
 #undef KCALL
 };
 
+/*
+ * Those that a process has for being one, rights ALL and UNCOMMITTED; bit n: call KCALL_BASE + n. Its
+ * supervisor may give it fewer.
+ */
+static inline uint64_t kcalls_ordinary(void)
+{
+	enum { RIGHTS_ALL, RIGHTS_UNCOMMITTED, RIGHTS_MASK };
+
+	return 0
+#define KCALL(number, name, kind, arguments, rights, ...)                                          \
+	| (RIGHTS_##rights != RIGHTS_MASK ? UINT64_C(1) << ((number) - KCALL_BASE) : 0)
+#include "calls.def"
+#undef KCALL
+	        ;
+}
+
 /* slot_create */
 #define SLOT_UNCOMMITTED 1u
 #define SLOT_PROGRAM 2u /* of a class, in a slot from N_SERVICE_SLOTS on; else a service */
@@ -33,7 +49,7 @@ struct slot_params {
 #define PRIV_MMIO_MAX 4
 #define PRIV_IRQ_MAX 8
 struct slot_privileges {
-	uint64_t calls[4];                     /* bit n: call KCALL_BASE + n */
+	uint64_t calls[4]; /* bit n: call KCALL_BASE + n, ordinary ones (kcalls_ordinary) too */
 	uint64_t ipc_to[N_SERVICE_SLOTS / 64]; /* bit n: may send to slot n, a service */
 	uint64_t ipc_classes;                  /* bit n: may send to programs of class n */
 	uint32_t rank;                         /* higher is called by lower */

@@ -216,10 +216,11 @@ static void boot_privileges_give(void)
 	static struct slot_privileges vm = {.rank = UINT32_MAX};
 	static struct slot_privileges rs = {.rank = UINT32_MAX - 1};
 
-	vm.calls[0] = CALL_BIT(space_create) | CALL_BIT(space_batch) | CALL_BIT(space_destroy) |
-	              CALL_BIT(space_trim) | CALL_BIT(space_fpu) | CALL_BIT(space_queue) |
-	              CALL_BIT(frame_list) | CALL_BIT(fault_next) | CALL_BIT(fault_done) |
-	              CALL_BIT(kernel_stats) | CALL_BIT(slot_info) | CALL_BIT(copy);
+	vm.calls[0] = kcalls_ordinary() | CALL_BIT(space_create) | CALL_BIT(space_batch) |
+	              CALL_BIT(space_destroy) | CALL_BIT(space_trim) | CALL_BIT(space_fpu) |
+	              CALL_BIT(space_queue) | CALL_BIT(frame_list) | CALL_BIT(fault_next) |
+	              CALL_BIT(fault_done) | CALL_BIT(kernel_stats) | CALL_BIT(slot_info) |
+	              CALL_BIT(copy);
 	vm.ipc_to[0] = 1ull << EP_SLOT(EP_RS);
 	__builtin_memset(rs.calls, 0xff, sizeof(rs.calls));
 	__builtin_memset(rs.ipc_to, 0xff, sizeof(rs.ipc_to));

@@ -4,7 +4,6 @@
  */
 #include "osd/kernel/call/call.h"
 #include "osd/kernel/fault/usercopy.h"
-#include "osd/kernel/object/rights.h"
 
 static err_t check_privileges(const struct slot_privileges *p)
 {
@@ -77,7 +76,7 @@ static bool privileges_devices_are_within(
 static bool privileges_are_within(
         const struct slot_privileges *p, const struct slot_privileges *own)
 {
-	uint64_t beyond = p->calls[0] & kcall_mask_given & ~own->calls[0];
+	uint64_t beyond = p->calls[0] & ~own->calls[0];
 
 	for (unsigned int i = 0; i < N_SERVICE_SLOTS / 64; i++) {
 		beyond |= p->ipc_to[i] & ~own->ipc_to[i];

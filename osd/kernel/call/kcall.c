@@ -1,6 +1,7 @@
 /* The table of kernel calls, made from calls.def, and its dispatcher. */
 #include "osd/kernel/call/kcall.h"
 #include "osd/kernel/foreign/foreign.h"
+#include "osd/kernel/object/rights.h"
 #include "osd/kernel/sched/cpu.h"
 #include "osd/kernel/sched/sched.h"
 
@@ -13,20 +14,24 @@ static kcall_handler *const kcall_handlers[] = {
 #define N_CALLS (sizeof(kcall_handlers) / sizeof(kcall_handlers[0]))
 _Static_assert(N_CALLS <= 64, "instance->calls_allowed has a bit for each call");
 
+/* Why there is no bit in calls_allowed for a call. */
+static err_t kcall_refusal(const struct instance *self, uint64_t call)
+{
+	if (call >= N_CALLS || kcall_handlers[call] == NULL) {
+		return E_NOSYS;
+	}
+	return self->is_uncommitted && !(kcall_mask_uncommitted >> call & 1) ? E_UNCOMMITTED
+	                                                                     : E_PERM;
+}
+
 /* A call that calls_allowed does not have. A number that is not native at all is a named fault. */
 static void kcall_refuse(struct instance *self, uint64_t number)
 {
-	uint64_t call = number - KCALL_BASE;
-	err_t err = self->is_uncommitted ? E_UNCOMMITTED : E_PERM;
-
 	if (number < KCALL_BASE) {
 		fault_exception(self, FAULT_FOREIGN_CALL, number, 0);
 		sched_run();
 	}
-	if (call >= N_CALLS || kcall_handlers[call] == NULL) {
-		err = E_NOSYS;
-	}
-	arch_context_result_set(&self->context, err);
+	arch_context_result_set(&self->context, kcall_refusal(self, number - KCALL_BASE));
 }
 
 /* No service holds such an instruction: it is a foreign thread, or somebody else's code runs in it. */

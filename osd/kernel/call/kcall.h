@@ -2,9 +2,9 @@
 /*
  * Dispatch of kernel calls. The table is made from calls.def: one row a call, `do_<name>` (one file
  * each in osd/kernel/call/) and its rights. The dispatcher checks the caller's rights
- * (instance->calls_allowed, one bit a call: the UNCOMMITTED calls; for a committed instance also
- * the ALL calls and those of its mask) before the handler runs, and answers E_NOSYS, E_UNCOMMITTED
- * or E_PERM itself.
+ * (instance->calls_allowed, one bit a call: those of its slot's mask, before the commit the
+ * UNCOMMITTED ones of them) before the handler runs, and answers E_NOSYS, E_UNCOMMITTED or E_PERM
+ * itself.
  *
  * A handler reads args (the six argument registers) and returns the first result. The dispatcher
  * stores it, except KCALL_PENDING: then the handler has made the caller wait (its state is not

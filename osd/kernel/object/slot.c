@@ -218,9 +218,8 @@ void slot_calls_refresh(struct slot *slot)
 {
 	struct instance *instance = slot->instance;
 
-	instance->calls_allowed = kcall_mask_uncommitted;
-	if (!instance->is_uncommitted) {
-		instance->calls_allowed |=
-		        kcall_mask_all | (slot->privileges.calls[0] & kcall_mask_given);
+	instance->calls_allowed = slot->privileges.calls[0];
+	if (instance->is_uncommitted) {
+		instance->calls_allowed &= kcall_mask_uncommitted;
 	}
 }

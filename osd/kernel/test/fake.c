@@ -17,7 +17,7 @@ uint16_t *frame_uses;
 uint64_t n_frame_uses;
 size_t n_fake_log;
 
-const uint64_t kcall_mask_all = 1, kcall_mask_uncommitted = 2, kcall_mask_given = 4;
+const uint64_t kcall_mask_uncommitted = 2;
 
 void arch_context_start(struct arch_context *ctx, vaddr_t entry, vaddr_t stack, uint64_t argument)
 {

@@ -177,7 +177,7 @@ void child_space_new(struct child *child)
 
 void child_privileges(struct slot_privileges *ret_privileges)
 {
-	*ret_privileges = (struct slot_privileges){.rank = 1};
+	*ret_privileges = (struct slot_privileges){.calls = {kcalls_ordinary()}, .rank = 1};
 	for (unsigned int i = 0; i < N_SERVICE_SLOTS / 64; i++) {
 		ret_privileges->ipc_to[i] = ~0ul;
 	}

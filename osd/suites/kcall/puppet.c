@@ -96,6 +96,7 @@ void puppet_allow(struct puppet *p, const struct slot_privileges *privileges)
 		all.ipc_to[i] |= base.ipc_to[i];
 	}
 	all.ipc_classes |= base.ipc_classes;
+	all.calls[0] |= base.calls[0];
 	r = sys_slot_privileges(p->child.ep, &all);
 	if (r != E_OK) {
 		bare_die("slot_privileges for a puppet", r);

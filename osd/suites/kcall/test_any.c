@@ -71,6 +71,72 @@ static void test_rights_uncommitted(void)
 	puppet_free(&p);
 }
 
+/* Each call without the right to it, before the commit the same for those that may be made then. */
+static void test_rights_withheld_uncommitted(void)
+{
+	struct slot_privileges only_report = {0};
+	struct puppet p;
+
+	puppet_new(&p, 0, "p0", SLOT_UNCOMMITTED);
+	privileges_call(&only_report, KCALL_report);
+	IS(E_OK, sys_slot_privileges(p.child.ep, &only_report));
+	for (unsigned int i = 0; i < N_CALLS; i++) {
+		err_t want = calls[i].rights == RIGHTS_UNCOMMITTED ? E_PERM : E_UNCOMMITTED;
+
+		if (calls[i].number != KCALL_report &&
+		        !IS(want, puppet_call(&p, calls[i].number, 0))) {
+			bare_print("# call %s", calls[i].name);
+		}
+	}
+	puppet_free(&p);
+}
+
+/* Where each answer is put. */
+#define ANSWERS ((volatile err_t *)SHARED_SCRATCH)
+_Static_assert(N_CALLS * sizeof(err_t) <= SHARED_SCRATCH_SIZE, "there is room for all");
+
+/* Makes each call that it has no right to, exit and report too, and says with the one it has that it has. */
+static void withheld_main(uint64_t only)
+{
+	struct message msg = {.type = 1};
+
+	for (;;) {
+		for (unsigned int i = 0; i < N_CALLS; i++) {
+			if (calls[i].number != only) {
+				ANSWERS[i] = sys_call(calls[i].number, 0, 0, 0, 0, 0, 0);
+			}
+		}
+		(void)sys_ipc((enum kcall)only, EP_RS, &msg);
+	}
+}
+
+/* A program whose supervisor wants it to send messages and nothing else. */
+static void test_rights_withheld(void)
+{
+	static const enum kcall onlys[] = {KCALL_sendrec, KCALL_send};
+	struct child child;
+	struct message msg;
+
+	for (uint32_t n = 0; n < 2; n++) {
+		struct slot_privileges only = {.ipc_to = {1ul << EP_SLOT(EP_RS)}};
+
+		for (unsigned int i = 0; i < N_CALLS; i++) {
+			ANSWERS[i] = E_OK;
+		}
+		privileges_call(&only, onlys[n]);
+		child_new(&child, "only");
+		IS(E_OK, sys_slot_privileges(child.ep, &only));
+		child_start(&child, withheld_main, onlys[n]);
+		IS(E_OK, sys_receive(child.ep, &msg));
+		for (unsigned int i = 0; i < N_CALLS; i++) {
+			if (calls[i].number != onlys[n] && !IS(E_PERM, ANSWERS[i])) {
+				bare_print("# call %s", calls[i].name);
+			}
+		}
+		child_free(&child);
+	}
+}
+
 static void test_clock(void)
 {
 	nsec_t a = sys_clock_read(), b;
@@ -311,6 +377,8 @@ const struct test tests_any[] = {
         {"unknown and foreign call numbers", test_numbers},
         {"calls outside the call mask", test_rights_mask},
         {"calls of an uncommitted instance", test_rights_uncommitted},
+        {"calls withheld from an uncommitted instance", test_rights_withheld_uncommitted},
+        {"all calls but one withheld", test_rights_withheld},
         {"clock_read", test_clock},
         {"alarm_set", test_alarm},
         {"alarm_set in the past, replaced, cancelled", test_alarm_past_and_cancel},

@@ -224,7 +224,7 @@ static const enum kcall sends[] = {KCALL_send, KCALL_sendrec, KCALL_notify, KCAL
 /* Errors that all ways of sending have in common. */
 static void test_send_errors(void)
 {
-	struct slot_privileges nobody = {0};
+	struct slot_privileges nobody = {.calls = {kcalls_ordinary()}};
 
 	pair_new();
 	for (unsigned int i = 0; i < N_SENDS; i++) {
@@ -319,7 +319,7 @@ static void test_notify_then_dead(void)
  */
 static void test_short_request(void)
 {
-	struct slot_privileges nobody = {0};
+	struct slot_privileges nobody = {.calls = {kcalls_ordinary()}};
 
 	pair_new();
 	puppet_ipc_begin(&a, KCALL_receive, EP_ANY, 0, 0);

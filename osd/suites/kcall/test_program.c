@@ -39,7 +39,7 @@ static void pair_free(void)
 
 static void class_allow(uint64_t classes)
 {
-	struct slot_privileges privileges = {.ipc_classes = classes};
+	struct slot_privileges privileges = {.calls = {kcalls_ordinary()}, .ipc_classes = classes};
 
 	IS(E_OK, sys_slot_privileges(service.child.ep, &privileges));
 }
@@ -88,7 +88,7 @@ static void test_class(void)
 /* A program calls a service as others do, and does not notify. */
 static void test_sends(void)
 {
-	struct slot_privileges privileges = {0};
+	struct slot_privileges privileges = {.calls = {kcalls_ordinary()}};
 
 	pair_new();
 	puppet_ipc_begin(&service, KCALL_receive, EP_ANY, 0, 0);

@@ -103,7 +103,7 @@ static void actor_new(uint32_t number)
 /* Everybody may send to most others. */
 static void actor_mask(uint32_t number)
 {
-	struct slot_privileges privileges = {0};
+	struct slot_privileges privileges = {.calls = {kcalls_ordinary()}};
 
 	ref.actors[number].may_send_to =
 	        (uint32_t)(draw(1u << N_ACTORS) | draw(1u << N_ACTORS) | draw(1u << N_ACTORS));

@@ -57,7 +57,7 @@ _Static_assert(KCALL_report == 0x100b && KCALL_sendrec == 0x1003 && EP_VM == 0x4
 void child_new(struct child *child, uint64_t shift)
 {
 	struct slot_params params = {.name = "child", .priority = 4};
-	struct slot_privileges only_vm = {.ipc_to = {1}};
+	struct slot_privileges only_vm = {.calls = {kcalls_ordinary()}, .ipc_to = {1}};
 	vaddr_t stack = CHILD_STACK + shift;
 	err_t endpoint;
 

@@ -175,6 +175,7 @@ void service_privileges(const struct kit_manifest *kit, struct slot_privileges *
 {
 	memset(ret_privileges, 0, sizeof(*ret_privileges));
 	memcpy(ret_privileges->calls, kit->call_mask, sizeof(ret_privileges->calls));
+	ret_privileges->calls[0] |= kcalls_ordinary();
 	service_targets(kit, ret_privileges);
 	ret_privileges->rank = kit->rank;
 	ret_privileges->n_io = (uint8_t)kit->n_io;

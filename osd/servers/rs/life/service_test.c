@@ -12,6 +12,7 @@
 #include "osd/servers/rs/base/log.h"
 
 #define N 4
+#define KIT_CALL (KCALL_kernel_stats - KCALL_BASE)
 
 static struct service *services[N];
 static uint64_t targets[N_SLOTS]; /* of the slot with this number, when privileges were set last */
@@ -23,6 +24,8 @@ void host_enter(struct host_registers *r)
 
 	assert(r->rax == KCALL_slot_privileges && EP_SLOT(r->rdi) < N_SLOTS);
 	targets[EP_SLOT(r->rdi)] = privileges->ipc_to[0];
+	/* What every process has, and what the kit names. */
+	assert(privileges->calls[0] == (kcalls_ordinary() | UINT64_C(1) << KIT_CALL));
 	/* All services are in the first slots: the others are targets of `*` only. */
 	for (uint32_t i = 1; i < N_SERVICE_SLOTS / 64; i++) {
 		assert(privileges->ipc_to[i] ==
@@ -49,6 +52,7 @@ static void add(uint32_t n, const char *name, const char *target, const char *ot
 	services[n]->endpoint = EP_MAKE(1 + (endpoint_t)n, 1);
 	kit = &services[n]->binary.kit;
 	strcpy(kit->service, name);
+	kit->call_mask[0] = UINT64_C(1) << KIT_CALL;
 	strcpy(kit->targets[0], target);
 	strcpy(kit->targets[1], other);
 	kit->n_targets = (target[0] != '\0') + (other[0] != '\0');
