@@ -138,6 +138,7 @@ static err_t ipc_send_to(struct instance *self, struct slot *target, bool is_sen
 	self->is_sendrec = is_sendrec;
 	instance_state_set(self, SLOT_SENDING);
 	list_push(&target->senders, &self->sender_link);
+	target->n_senders++;
 	target->pending |= PENDING_SENDER;
 	return KCALL_PENDING;
 }
@@ -252,28 +253,42 @@ static bool ipc_take_async(struct slot *slot, endpoint_t from, struct message *m
 static void ipc_sender_unlink(struct instance *sender, struct slot *target)
 {
 	list_remove(&sender->sender_link);
-	if (list_is_empty(&target->senders)) {
+	if (--target->n_senders == 0) {
 		target->pending &= ~PENDING_SENDER;
 	}
 }
 
+/* Who sends to the slot, the first one or this one; NULL: nobody does. */
+static struct instance *ipc_sender_find(const struct slot *slot, endpoint_t from)
+{
+	const struct slot *sender = slot_of(from);
+
+	if (from == EP_ANY) {
+		return list_is_empty(&slot->senders)
+		               ? NULL
+		               : list_entry(slot->senders.next, struct instance, sender_link);
+	}
+	return sender != NULL && sender->instance->state == SLOT_SENDING &&
+	                       sender->instance->peer == slot->endpoint
+	               ? sender->instance
+	               : NULL;
+}
+
 static bool ipc_take_sender(struct slot *slot, endpoint_t from, struct message *message)
 {
-	for (struct list *at = slot->senders.next; at != &slot->senders; at = at->next) {
-		struct instance *sender = list_entry(at, struct instance, sender_link);
-		if (from != EP_ANY && sender->slot->endpoint != from) {
-			continue;
-		}
-		ipc_message_get(sender, message);
-		ipc_sender_unlink(sender, slot);
-		if (sender->is_sendrec) {
-			instance_state_set(sender, SLOT_WAITING_REPLY);
-		} else {
-			ipc_wake(sender, E_OK);
-		}
-		return true;
+	struct instance *sender = ipc_sender_find(slot, from);
+
+	if (sender == NULL) {
+		return false;
 	}
-	return false;
+	ipc_message_get(sender, message);
+	ipc_sender_unlink(sender, slot);
+	if (sender->is_sendrec) {
+		instance_state_set(sender, SLOT_WAITING_REPLY);
+	} else {
+		ipc_wake(sender, E_OK);
+	}
+	return true;
 }
 
 static bool ipc_take(struct slot *slot, endpoint_t from, struct message *message)
@@ -507,14 +522,4 @@ void ipc_unpark(struct slot *on)
 			instance_state_set(instance, SLOT_RUNNABLE);
 		}
 	}
-}
-
-uint32_t ipc_senders_count(const struct slot *slot)
-{
-	uint32_t n_senders = 0;
-
-	for (const struct list *at = slot->senders.next; at != &slot->senders; at = at->next) {
-		n_senders++;
-	}
-	return n_senders;
 }

@@ -34,4 +34,3 @@ void ipc_alarm_forget(struct slot *slot);
 /* Wait until the slot is no longer held, then restart the call. Returns KCALL_PENDING. */
 err_t ipc_park(struct instance *self, struct slot *on);
 void ipc_unpark(struct slot *on);
-uint32_t ipc_senders_count(const struct slot *slot);

@@ -37,7 +37,7 @@ struct slot {
 	uint32_t number; /* in endpoint */
 	/* Of the bit in a sender's ipc_to: the number, or N_SERVICE_SLOTS and the class of a program. */
 	uint32_t ipc_index;
-	uint32_t pad2;
+	uint32_t n_senders; /* in `senders` */
 	/* A copy of privileges.ipc_to and ipc_classes, near the endpoint for the fast path. */
 	uint64_t ipc_to[N_SERVICE_SLOTS / 64 + 1];
 	uint64_t notified_by[N_SERVICE_SLOTS / 64];

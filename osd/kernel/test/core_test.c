@@ -255,6 +255,16 @@ static void act(uint32_t number)
 	}
 }
 
+static uint32_t count(const struct list *head)
+{
+	uint32_t n = 0;
+
+	for (const struct list *at = head->next; at != head; at = at->next) {
+		n++;
+	}
+	return n;
+}
+
 static bool is_in(const struct list *head, const struct list *node)
 {
 	for (const struct list *at = head->next; at != head; at = at->next) {
@@ -304,6 +314,7 @@ static void check_slot(const struct slot *slot)
 	assert(!(slot->pending & PENDING_NOTIFY) == (notified == 0));
 	assert(!(slot->pending & PENDING_ASYNC) == (slot->n_async == 0));
 	assert(!(slot->pending & PENDING_SENDER) == list_is_empty(&slot->senders));
+	assert(slot->n_senders == count(&slot->senders));
 	assert(slot->n_async <= N_ASYNC);
 }
 
