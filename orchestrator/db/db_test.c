@@ -13,6 +13,7 @@
 
 #include "host/base/file.h"
 #include "orchestrator/db/copy.h"
+#include "orchestrator/db/priv.h"
 #include "orchestrator/db/recover.h"
 
 static const struct db_migration steps[] = {
@@ -70,6 +71,86 @@ static void test_txn(const char *path)
 	assert(db_query_int(db, &value, "SELECT count(*) FROM a WHERE name = ?", "t", "two") == 0);
 	assert(value == 1);
 	assert(db_query_int(db, &value, "PRAGMA synchronous", "") == 0 && value == 2);
+}
+
+/* SQLite asks this while it prepares a statement. */
+static int on_prepare(
+        void *arg, int action, const char *a, const char *b, const char *c, const char *d)
+{
+	*(int *)arg += action == SQLITE_SELECT || action == SQLITE_INSERT;
+	return SQLITE_OK;
+}
+
+#define NAME_BEHIND "SELECT name FROM a WHERE name > ? ORDER BY name"
+
+struct names {
+	struct db *db;
+	char seen[64];
+};
+
+/* Asks the same again, for what lies behind this row, and ends its own question early. */
+static int name_row(sqlite3_stmt *row, void *arg)
+{
+	struct names *names = arg;
+	char name[8];
+
+	db_column_text(row, 0, name, sizeof(name));
+	strcat(names->seen, name);
+	strcat(names->seen, " ");
+	return db_query(names->db, name_row, names, NAME_BEHIND, "t", name) == DB_E_NONE ? 7 : 8;
+}
+
+static int insert_others(struct db *db, void *arg)
+{
+	char sql[64];
+
+	for (int i = 0; i < 3 * DB_PREPARED_MAX; i++) {
+		snprintf(sql, sizeof(sql), "INSERT INTO a(name) VALUES('%d')", i);
+		assert(db_run(db, sql, "") == 0);
+	}
+	for (int i = 0; i < 20; i++) {
+		assert(db_run(db, "INSERT INTO a(name) VALUES(?)", "t", "one") == DB_E_EXISTS);
+		assert(db_run(db, "INSERT INTO a(name) SELECT ? || count(*) FROM a", "t", "n") ==
+		        0);
+	}
+	return 1;
+}
+
+/* A statement is prepared once, however often it is run, and as many are kept as there is room for. */
+static void test_prepared(const char *path)
+{
+	struct failure failure = {0};
+	_cleanup_(db_closep) struct db *db = NULL;
+	struct names names = {.seen = ""};
+	int n = 0;
+	int64_t value;
+
+	assert(db_open(path, steps, 2, &db, &failure) == 0);
+	names.db = db;
+	sqlite3_set_authorizer(db->sqlite, on_prepare, &n);
+	for (int i = 0; i < 20; i++) {
+		assert(db_query_int(db, &value, "SELECT count(*) FROM a WHERE name = ?", "t",
+		               i ? "two" : "one") == 0);
+		assert(value == 1);
+	}
+	assert(n == 1);
+	/* Of the same one that is run inside itself each run has its own values and rows. */
+	assert(db_query(db, name_row, &names, NAME_BEHIND, "t", "") == 8);
+	assert(!strcmp(names.seen, "one two "));
+	n = 0;
+	assert(db_query(db, name_row, &names, NAME_BEHIND, "t", "one") == 7);
+	assert(!strcmp(names.seen, "one two two ") && n == 1);
+	assert(db_txn(db, insert_others, NULL) == 1 && db->n_prepared == DB_PREPARED_MAX);
+	/* One more for the nested question, one for each insert, and one for the SELECT in the last of them. */
+	assert(n == 1 + 3 * DB_PREPARED_MAX + 1 + 2);
+	for (int64_t kib = 100; kib < 102; kib++) {
+		char sql[48];
+
+		snprintf(sql, sizeof(sql), "PRAGMA cache_size = -%d", (int)kib);
+		assert(db_exec(db, sql) == 0);
+		assert(db_query_int(db, &value, "PRAGMA cache_size", "") == 0 && value == -kib);
+	}
+	sqlite3_set_authorizer(db->sqlite, NULL, NULL);
 }
 
 static void test_foreign(const char *path)
@@ -486,6 +567,7 @@ int main(void)
 	}
 	test_migrate(path[0]);
 	test_txn(path[1]);
+	test_prepared(path[1]);
 	test_foreign(path[2]);
 	test_unwritable(path[3]);
 	test_damage(path[4], path[5]);

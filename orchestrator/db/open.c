@@ -262,6 +262,7 @@ struct db *db_close(struct db *db)
 		db->durable = db_durable_free(db->durable);
 		/* The last one to close it waits for the disk: nothing else is left to do. */
 		(void)sqlite3_exec(db->sqlite, "PRAGMA synchronous = FULL", NULL, NULL, NULL);
+		db_prepared_drop(db);
 		sqlite3_close(db->sqlite);
 		free(db->path);
 		free(db);

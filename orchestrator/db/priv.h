@@ -1,7 +1,7 @@
 #pragma once
 /*
  * Inside db: the open file, and what its parts need of one another. health.c is the ground,
- * statement.c stands on it, durable.c on both, txn.c on those, open.c on all.
+ * prepared.c and statement.c stand on it, durable.c on both, txn.c on those, open.c on all.
  */
 #include <sys/queue.h>
 #include <sys/types.h>
@@ -11,6 +11,7 @@
 #include "orchestrator/db/thread.h"
 
 #define DB_APPLICATION_ID 0x53414d53 /* "SAMS": tells our files from others */
+#define DB_PREPARED_MAX 64           /* statements that are kept */
 #define DB_BUSY_MSEC 5000 /* that a writer waits for another process, a backup for instance */
 
 /* A number as text. */
@@ -54,6 +55,8 @@ struct db_durable {
 struct db {
 	sqlite3 *sqlite;
 	char *path;
+	sqlite3_stmt *prepared[DB_PREPARED_MAX]; /* prepared.c */
+	size_t n_prepared;
 	/* txn.c */
 	struct db_file file, log; /* the database, and its write-ahead log */
 	bool in_txn;
@@ -88,6 +91,14 @@ int __must_check db_durable_begin(struct db *db);
 void db_durable_end(struct db *db, bool committed);
 /* Nobody is called. What was committed is brought to disk first, or is said to be missing after some seconds. */
 struct db_durable *db_durable_free(struct db_durable *durable);
+
+/*
+ * prepared.c: a statement of this text, which the caller binds and runs, and gives back. Before the database is closed, those that
+ * were kept are dropped.
+ */
+int __must_check db_prepared_take(struct db *db, const char *sql, sqlite3_stmt **ret);
+void db_prepared_give(struct db *db, sqlite3_stmt *statement);
+void db_prepared_drop(struct db *db);
 
 /* statement.c: statements without parameters and rows, such as pragmas; also outside db_txn() */
 int __must_check db_exec(struct db *db, const char *sql);

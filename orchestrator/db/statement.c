@@ -1,8 +1,7 @@
 /*
  * Statements and their parameters. A format string names the parameters, one letter each, so
  * that a call is one line and cannot leave a parameter unbound: their number is asserted against
- * what SQLite has parsed. Each statement is prepared anew: next to a transaction
- * that costs nothing, and no statement outlives its call.
+ * what SQLite has parsed. Statements come from prepared.c and go back there.
  *
  * It does not look at the health before it reads: a damaged file is read as far as it goes, and
  * a row that damage hides is an error, never an end of rows.
@@ -16,9 +15,17 @@
 
 #include "orchestrator/db/priv.h"
 
-static void db_finalize(sqlite3_stmt **statement)
+/* A statement that is run now. */
+struct db_use {
+	struct db *db;
+	sqlite3_stmt *statement;
+};
+
+static void db_use_fini(struct db_use *use)
 {
-	sqlite3_finalize(*statement);
+	if (use->statement) {
+		db_prepared_give(use->db, use->statement);
+	}
 }
 
 /* Outside db_txn() it is for what changes no row: pragmas, BEGIN, COMMIT. */
@@ -52,22 +59,22 @@ static int db_bind_one(sqlite3_stmt *statement, int index, char kind, va_list *a
 }
 
 /* As many parameters as the format has letters: a mistake in either is ours, and asserted. */
-static int db_prepare(struct db *db, const char *sql, const char *format, va_list *args,
-        sqlite3_stmt **ret_statement)
+static int db_bind(struct db_use *use, const char *format, va_list *args)
 {
-	_cleanup_(db_finalize) sqlite3_stmt *statement = NULL;
-
-	if (sqlite3_prepare_v2(db->sqlite, sql, -1, &statement, NULL) != SQLITE_OK) {
-		return err_raise(db_error(db));
-	}
-	assert(sqlite3_bind_parameter_count(statement) == (int)strlen(format));
+	assert(sqlite3_bind_parameter_count(use->statement) == (int)strlen(format));
 	for (int i = 0; format[i]; i++) {
-		if (db_bind_one(statement, i + 1, format[i], args) != SQLITE_OK) {
-			return err_raise(db_error(db));
+		if (db_bind_one(use->statement, i + 1, format[i], args) != SQLITE_OK) {
+			return err_raise(db_error(use->db));
 		}
 	}
-	*ret_statement = steal(&statement);
 	return 0;
+}
+
+static int db_prepare(struct db_use *use, const char *sql, const char *format, va_list *args)
+{
+	int r = db_prepared_take(use->db, sql, &use->statement);
+
+	return r < 0 ? err_up(r) : err_up(db_bind(use, format, args));
 }
 
 /*
@@ -93,25 +100,28 @@ static int db_step(struct db *db, sqlite3_stmt *statement)
 
 int db_run(struct db *db, const char *sql, const char *format, ...)
 {
-	_cleanup_(db_finalize) sqlite3_stmt *statement = NULL;
+	_cleanup_(db_use_fini) struct db_use use = {.db = db};
 	va_list args;
 	int r;
 
 	va_start(args, format);
-	r = db_prepare(db, sql, format, &args, &statement);
+	r = db_prepare(&use, sql, format, &args);
 	va_end(args);
-	return r < 0 ? err_up(r) : err_up(db_step(db, statement));
+	return r < 0 ? err_up(r) : err_up(db_step(db, use.statement));
 }
 
 int db_run_bound(struct db *db, const char *sql, db_bind_fn fn, void *arg)
 {
-	_cleanup_(db_finalize) sqlite3_stmt *statement = NULL;
+	_cleanup_(db_use_fini) struct db_use use = {.db = db};
+	int r = db_prepared_take(db, sql, &use.statement);
 
-	if (sqlite3_prepare_v2(db->sqlite, sql, -1, &statement, NULL) != SQLITE_OK ||
-	        fn(statement, arg) != SQLITE_OK) {
+	if (r < 0) {
+		return err_up(r);
+	}
+	if (fn(use.statement, arg) != SQLITE_OK) {
 		return err_raise(db_error(db));
 	}
-	return err_up(db_step(db, statement));
+	return err_up(db_step(db, use.statement));
 }
 
 /* Non-zero from fn ends the query. Damage met on the way is an error, not an end of rows. */
@@ -137,10 +147,10 @@ static int db_query_rows(struct db *db, sqlite3_stmt *statement, db_row_fn fn, v
 int db_query_list(
         struct db *db, db_row_fn fn, void *arg, const char *sql, const char *format, va_list *args)
 {
-	_cleanup_(db_finalize) sqlite3_stmt *statement = NULL;
-	int r = db_prepare(db, sql, format, args, &statement);
+	_cleanup_(db_use_fini) struct db_use use = {.db = db};
+	int r = db_prepare(&use, sql, format, args);
 
-	return r < 0 ? err_up(r) : db_query_rows(db, statement, fn, arg);
+	return r < 0 ? err_up(r) : db_query_rows(db, use.statement, fn, arg);
 }
 
 int db_query(struct db *db, db_row_fn fn, void *arg, const char *sql, const char *format, ...)

@@ -47,9 +47,10 @@ static int on_statement(unsigned kind, void *arg, void *statement, void *nsec)
 	struct statement *it;
 	int steps;
 
+	/* Of this run alone: the statement is run again. */
+	steps = sqlite3_stmt_status(statement, SQLITE_STMTSTATUS_VM_STEP, 1);
 	if (seen.looks) {
 		it = statement_of(sqlite3_sql(statement));
-		steps = sqlite3_stmt_status(statement, SQLITE_STMTSTATUS_VM_STEP, 0);
 		it->steps = steps > it->steps ? steps : it->steps;
 	}
 	return 0;
