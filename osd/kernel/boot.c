@@ -201,7 +201,7 @@ static struct slot *boot_slot_make(uint32_t number)
 	arch_boot_frames_to_user(root, 1);
 	arch_boot_frames_to_user(fpu, 1);
 	arch_boot_frames_to_user(queue, 1);
-	if (space_open(root, &space) != E_OK) {
+	if (space_open(root, EP_NONE, &space) != E_OK) {
 		panic("no space for %.24s", params.name);
 	}
 	if (space_fpu_give(space, fpu) != E_OK || space_queue_give(space, queue) != E_OK) {
@@ -218,9 +218,9 @@ static void boot_privileges_give(void)
 
 	vm.calls[0] = kcalls_ordinary() | CALL_BIT(space_create) | CALL_BIT(space_batch) |
 	              CALL_BIT(space_destroy) | CALL_BIT(space_trim) | CALL_BIT(space_fpu) |
-	              CALL_BIT(space_queue) | CALL_BIT(frame_list) | CALL_BIT(fault_next) |
-	              CALL_BIT(fault_done) | CALL_BIT(kernel_stats) | CALL_BIT(slot_info) |
-	              CALL_BIT(copy);
+	              CALL_BIT(space_queue) | CALL_BIT(space_give) | CALL_BIT(frame_list) |
+	              CALL_BIT(fault_next) | CALL_BIT(fault_done) | CALL_BIT(kernel_stats) |
+	              CALL_BIT(slot_info) | CALL_BIT(copy);
 	vm.ipc_to[0] = 1ull << EP_SLOT(EP_RS);
 	__builtin_memset(rs.calls, 0xff, sizeof(rs.calls));
 	__builtin_memset(rs.ipc_to, 0xff, sizeof(rs.ipc_to));

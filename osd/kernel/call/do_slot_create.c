@@ -61,6 +61,9 @@ static err_t check_slot_create(struct instance *self, vaddr_t address,
 	if (!*ret_space) {
 		return E_INVAL;
 	}
+	if ((*ret_space)->owner != self->slot->endpoint) {
+		return E_PERM;
+	}
 	*ret_number = slot_number_free(ret_params->flags & SLOT_PROGRAM);
 	if (*ret_number == N_SLOTS) {
 		return E_FULL;

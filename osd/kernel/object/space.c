@@ -25,7 +25,7 @@ struct space *space_of(space_t id)
 	return space != NULL && !space->is_closing ? space : NULL;
 }
 
-err_t space_open(paddr_t root, struct space **ret_space)
+err_t space_open(paddr_t root, endpoint_t owner, struct space **ret_space)
 {
 	for (uint32_t i = 0; i < N_SPACES; i++) {
 		err_t err;
@@ -38,6 +38,7 @@ err_t space_open(paddr_t root, struct space **ret_space)
 		}
 		spaces[i].is_live = true;
 		spaces[i].is_closing = false;
+		spaces[i].owner = owner;
 		spaces[i].instance = NULL;
 		spaces[i].gate = 0;
 		spaces[i].fpu = spaces[i].queue = 0;

@@ -8,7 +8,8 @@ struct space {
 	struct mmu_space mmu;
 	space_t id;
 	bool is_live;
-	bool is_closing; /* space_destroy has begun: nothing but space_destroy may use it */
+	bool is_closing;  /* space_destroy has begun: nothing but space_destroy may use it */
+	endpoint_t owner; /* who may make slots over it; EP_NONE: nobody */
 	struct instance *instance; /* who runs in it; NULL: nobody */
 	vaddr_t gate;              /* its gate page, one at most; 0: none */
 	/* Frames of VM's that the space was given for who runs in it; 0: none. */
@@ -34,7 +35,7 @@ uint32_t space_frames_given(const struct space *space);
 /* n of them, no more than there are, are user memory again; nobody runs in the space. */
 void space_frames_take(struct space *space, paddr_t *frames, uint32_t n);
 /* New empty space on a root frame: E_FULL, or mmu_space_init's errors. */
-err_t space_open(paddr_t root, struct space **ret_space);
+err_t space_open(paddr_t root, endpoint_t owner, struct space **ret_space);
 /* All tables given back by mmu_space_fini: the number is free again. */
 void space_close(struct space *space);
 uint32_t spaces_free_count(void);

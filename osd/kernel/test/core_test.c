@@ -51,7 +51,7 @@ static void open_slot(uint32_t number)
 	struct slot_privileges all = {0};
 	endpoint_t supervisor = number == SUPERVISOR ? EP_NONE : slot_at(SUPERVISOR)->endpoint;
 	struct space *space;
-	err_t err = space_open(PAGE_SIZE, &space);
+	err_t err = space_open(PAGE_SIZE, EP_NONE, &space);
 
 	assert(err == E_OK);
 	space->queue = (paddr_t)queues[space->id];
@@ -403,7 +403,7 @@ static void test_opened(void)
 	memset(&all, 0xff, sizeof(all));
 	slot_privileges_set(slot, &all);
 	close_slot(5);
-	assert(space_open(PAGE_SIZE, &space) == E_OK);
+	assert(space_open(PAGE_SIZE, EP_NONE, &space) == E_OK);
 	assert(slot_open(5, &params, space, slot_at(SUPERVISOR)->endpoint) == slot);
 	assert(memcmp(&slot->privileges, &none, sizeof(none)) == 0);
 	assert(memcmp(slot->ipc_to, none.ipc_to, sizeof(none.ipc_to)) == 0);

@@ -40,10 +40,16 @@ err_t vm_on_space_new(endpoint_t who, struct vm_reply *ret_reply)
 	struct space *space;
 	err_t err = space_new(&space);
 
-	if (err == E_OK) {
-		ret_reply->space = space->id;
+	if (err != E_OK) {
+		return err;
 	}
-	return err;
+	err = sys_space_give(space->id, who); /* it is who asks that makes a slot over it */
+	if (err != E_OK) {
+		(void)space_free(space); /* nobody has used it */
+		return err;
+	}
+	ret_reply->space = space->id;
+	return E_OK;
 }
 
 err_t vm_on_space_free(

@@ -37,8 +37,10 @@ static void manager_new(void)
 	privileges_call(&own, KCALL_slot_start);
 	privileges_call(&own, KCALL_slot_privileges);
 	privileges_call(&own, KCALL_slot_destroy);
+	privileges_call(&own, KCALL_space_give);
 	IS(E_OK, sys_slot_privileges(manager.child.ep, &own));
 	child_space_new(&made);
+	IS(E_OK, sys_space_give(made.space, manager.child.ep));
 }
 
 static void manager_free(void)
@@ -47,14 +49,26 @@ static void manager_free(void)
 	child_free(&made);
 }
 
-static err_t make(uint32_t flags, uint32_t class, uint32_t priority)
+static err_t make_in(space_t space, uint32_t flags, uint32_t class, uint32_t priority)
 {
 	*PARAMS = (struct slot_params){.name = "made",
-	        .space = made.space,
+	        .space = space,
 	        .flags = flags,
 	        .priority = priority,
 	        .ipc_class = class};
 	return puppet_call(&manager, KCALL_slot_create, (uint64_t)PARAMS);
+}
+
+static err_t make(uint32_t flags, uint32_t class, uint32_t priority)
+{
+	return make_in(made.space, flags, class, priority);
+}
+
+/* By RS, which may make anything. */
+static err_t make_here(space_t space)
+{
+	return sys_slot_create(&(struct slot_params){
+	        .name = "made", .space = space, .flags = SLOT_PROGRAM, .priority = CHILD_PRIORITY});
 }
 
 static err_t give(endpoint_t to, const struct slot_privileges *privileges)
@@ -151,10 +165,44 @@ static void test_others(void)
 	manager_free();
 }
 
+/* It makes nothing in a space that is not its own, and hands nobody else's on. */
+static void test_spaces(void)
+{
+	struct child other;
+
+	manager_new();
+	child_space_new(&other);
+	IS(E_PERM,
+	        puppet_call(&manager, KCALL_space_give, other.space, (uint64_t)manager.child.ep));
+	IS(E_PERM, puppet_call(&manager, KCALL_space_give, info_of(EP_RS).space,
+	                   (uint64_t)manager.child.ep));
+	IS(E_PERM, make_in(other.space, SLOT_PROGRAM, CLASS, CHILD_PRIORITY));
+	IS(E_PERM, sys_space_give(made.space, EP_RS)); /* it was, and is not any more */
+	IS(E_PERM, make_here(made.space));
+	IS(E_INVAL, puppet_call(&manager, KCALL_space_give, 9999, (uint64_t)EP_RS));
+	IS(E_DEAD, puppet_call(&manager, KCALL_space_give, made.space, (uint64_t)EP_NONE));
+	IS(E_DEAD, puppet_call(&manager, KCALL_space_give, made.space, (uint64_t)EP_SELF));
+	IS(E_OK, puppet_call(&manager, KCALL_space_give, made.space, (uint64_t)EP_RS));
+	IS(E_PERM, make(SLOT_PROGRAM, CLASS, CHILD_PRIORITY));
+	made.ep = (endpoint_t)make_here(made.space);
+	OK(made.ep > 0);
+	child_free(&other);
+	/* What an owner leaves when it ends is nobody's: not of the next one in its slot, either. */
+	child_space_new(&other);
+	IS(E_OK, sys_space_give(other.space, manager.child.ep));
+	manager_free();
+	manager_new();
+	IS(E_PERM, make_in(other.space, SLOT_PROGRAM, CLASS, CHILD_PRIORITY));
+	IS(E_PERM, make_here(other.space));
+	manager_free();
+	child_free(&other); /* VM has its frames back in any case */
+}
+
 const struct test tests_manager[] = {
         {"what a process manager may make", test_make},
         {"a process manager gives no more than it has", test_give_more},
         {"a process manager gives what it has", test_give},
         {"a process manager gives to its own only", test_others},
+        {"a process manager begins in its own spaces only", test_spaces},
         {0},
 };

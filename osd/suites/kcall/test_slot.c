@@ -227,6 +227,7 @@ static void test_orphans(void)
 	privileges_call(&privileges, KCALL_slot_start);
 	puppet_allow(&p, &privileges);
 	child_space_new(&grandchild);
+	IS(E_OK, sys_space_give(grandchild.space, p.child.ep));
 	*params = (struct slot_params){.name = "grandchild",
 	        .space = grandchild.space,
 	        .priority = 6,
