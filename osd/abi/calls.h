@@ -181,7 +181,7 @@ struct space_batch {
  */
 #define FRAME_LIST_SPACES UINT32_MAX
 enum frame_kind {
-	FRAME_LIST_SPACE = 1, /* va: its number; pa: its root; n: its tables, the root too */
+	FRAME_LIST_SPACE = 1, /* space, owner; pa: its root; n: its tables, the root too */
 	FRAME_LIST_TABLE, /* va: where it begins; n: mirrors that pin it, of a root all of the space's */
 	FRAME_LIST_PAGES,  /* a run of n frames from pa on, mapped from va on */
 	FRAME_LIST_DEVICE, /* the same, without RAM behind it */
@@ -193,7 +193,13 @@ enum frame_kind {
 	FRAME_LIST_QUEUE   /* what space_queue gave */
 };
 struct frame_entry {
-	vaddr_t va;
+	union {
+		vaddr_t va;
+		struct { /* of a space */
+			space_t space;
+			endpoint_t owner; /* who may make slots over it; EP_NONE: nobody */
+		};
+	};
 	paddr_t pa;
 	uint32_t n;
 	uint8_t kind, prot, level,

@@ -17,7 +17,8 @@ static uint32_t frame_list_spaces(uint64_t *at, struct frame_entry *list, uint32
 		const struct space *space = space_of_any((space_t)*at);
 
 		if (space != NULL) {
-			list[n++] = (struct frame_entry){.va = *at,
+			list[n++] = (struct frame_entry){.space = (space_t)*at,
+			        .owner = space->owner,
 			        .pa = space->mmu.arch.root,
 			        .n = space->mmu.n_tables,
 			        .kind = FRAME_LIST_SPACE};

@@ -488,7 +488,9 @@ static void test_list_spaces(void)
 	child_space_new(&child);
 	map_at(CHILD_FREE_VA, child_frames(&child, 1));
 	IS(n + 1, list_count(FRAME_LIST_SPACES, FRAME_LIST_MIN, FRAME_LIST_SPACE, &entry));
-	check_entry(&entry, child.space, child.chunk, 4);
+	IS(child.space, entry.space);
+	IS(child.chunk, entry.pa);
+	IS(4, entry.n);
 	child_free(&child);
 }
 
