@@ -36,6 +36,9 @@ struct db_migration {
 	bool rewrites; /* before it the file is written anew, without room that only old rows had */
 };
 
+/* From a migration's fn, for each job: how far it is. Whoever waits is told, from time to time. */
+void db_progress(struct db *db, uint64_t done, uint64_t all);
+
 enum db_health {
 	DB_WELL,
 	DB_UNWRITABLE, /* it can be read; writes fail, and may work again */

@@ -16,7 +16,6 @@
 #include <unistd.h>
 
 #include "host/base/file.h"
-#include "host/base/log.h"
 #include "orchestrator/db/priv.h"
 
 #define DB_CHECK_LINES 3 /* so many findings of the check are reported */
@@ -60,10 +59,7 @@ static int db_migrate_all(struct db *db, struct db_migrate *plan)
 	int r = 0;
 
 	if (!is_new) {
-		log_info("the record is brought from version %lld to %zu; nobody is served until "
-		         "that is done, which "
-		         "takes about a minute for 200,000 jobs",
-		        (long long)plan->version, plan->n_migrations);
+		db_progress_step(db, plan->version, plan->n_migrations);
 	}
 	while (!r && (size_t)plan->version < plan->n_migrations) {
 		if (!is_new && plan->migrations[plan->version].rewrites) {
@@ -240,7 +236,9 @@ int db_open(const char *path, const struct db_migration *migrations, size_t n_mi
 	} else {
 		/* A file that is refused stays as it was, its log included. */
 		sqlite3_db_config(db->sqlite, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+		db_progress_begin(db);
 		r = db_prepare_file(db, &plan);
+		db_progress_end(db);
 	}
 	if (r) {
 		db_explain(db, path, r, &plan, ret_failure);

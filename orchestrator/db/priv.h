@@ -52,11 +52,19 @@ struct db_durable {
 	uint64_t n_copied;
 };
 
+/* progress.c: how far opening is. */
+struct db_progress {
+	char what[64];
+	uint64_t done, all; /* jobs; all 0: it is not those that take long */
+	int64_t told;       /* when somebody was told last, s; monotonic */
+};
+
 struct db {
 	sqlite3 *sqlite;
 	char *path;
 	sqlite3_stmt *prepared[DB_PREPARED_MAX]; /* prepared.c */
 	size_t n_prepared;
+	struct db_progress progress; /* while it is opened */
 	/* txn.c */
 	struct db_file file, log; /* the database, and its write-ahead log */
 	bool in_txn;
@@ -99,6 +107,11 @@ struct db_durable *db_durable_free(struct db_durable *durable);
 int __must_check db_prepared_take(struct db *db, const char *sql, sqlite3_stmt **ret);
 void db_prepared_give(struct db *db, sqlite3_stmt *statement);
 void db_prepared_drop(struct db *db);
+
+/* progress.c: between these whoever waits is told what goes on; of a migration at once. */
+void db_progress_begin(struct db *db);
+void db_progress_step(struct db *db, int64_t from, size_t to);
+void db_progress_end(struct db *db);
 
 /* statement.c: statements without parameters and rows, such as pragmas; also outside db_txn() */
 int __must_check db_exec(struct db *db, const char *sql);

@@ -62,8 +62,18 @@ int __must_check message_get(struct db *db, const struct message_shape *shape, i
         ProtobufCAllocator *allocator, ProtobufCMessage **ret, struct message_lost *ret_lost);
 /* It goes, with its parts. Inside db_txn(). */
 int __must_check message_drop(struct db *db, const struct message_shape *shape, int64_t id);
-/* From its bytes, as records of before version 30 have it. DB_E_NONE: they are no such message. */
-int __must_check message_put_packed(struct db *db, const struct message_shape *shape, int64_t id,
+
+/*
+ * For messages of records of before version 30, which have them packed: how one of a shape is written, whose tables have some of
+ * today's columns. A field that has none of them is left out. A writer is good as long as the tables stay as they are.
+ */
+struct message_writer;
+int __must_check message_writer_new(
+        struct db *db, const struct message_shape *shape, struct message_writer **ret);
+struct message_writer *message_writer_free(struct message_writer *writer);
+void message_writer_freep(struct message_writer **writer);
+/* From its bytes, of an id that has none yet. DB_E_NONE: they are no such message. Inside db_txn(). */
+int __must_check message_put_packed(struct db *db, const struct message_writer *writer, int64_t id,
         const uint8_t *bytes, size_t size);
 
 /* Those that the record has; messages.c. */

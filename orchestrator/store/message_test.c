@@ -222,8 +222,10 @@ static int put_phases(struct db *db, void *arg)
 /* Bytes that are no such message are not put. */
 static int put_junk(struct db *db, void *arg)
 {
-	assert(message_put_packed(db, &message_cause, 1, (const uint8_t *)"\x01\x02", 2) ==
-	        DB_E_NONE);
+	_cleanup_(message_writer_freep) struct message_writer *writer = NULL;
+
+	assert(message_writer_new(db, &message_cause, &writer) == 0);
+	assert(message_put_packed(db, writer, 1, (const uint8_t *)"\x01\x02", 2) == DB_E_NONE);
 	assert(count(db, "SELECT count(*) FROM job_causes") == 0);
 	return 0;
 }

@@ -1,24 +1,27 @@
 /*
  * Records of before version 30 have messages packed in columns: causes, results and pairings of jobs, what is measured of
  * releases, and services as they were seen. Here they become rows. What no message can be made of stays where it is,
- * for whoever wants to look at it; nobody reads it.
+ * for whoever wants to look at it; nobody reads it, and check.c says so.
+ *
+ * Rows are read in one question and written by statements that are prepared once; columns are emptied at the end, all at once.
+ * None of it is in memory for longer than its row.
  *
  * Of results of versions 27 and 28 pieces were cut out that other rows have: which, and where they were, is in `cuts`.
  */
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "host/base/file.h"
-#include "host/base/log.h"
 #include "orchestrator/store/message.h"
 #include "orchestrator/store/priv.h"
 
-#define MIGRATE_TOLD 10000 /* jobs, some seconds of work: that it goes on is told as often */
 #define MIGRATE_PIECES 4
 static const char *const migrate_columns[MIGRATE_PIECES] = {
         "release_id", "build_id", "commitment", "sealed"};
 static const size_t migrate_sizes[MIGRATE_PIECES] = {64, 32, STORE_COMMIT_SIZE, STORE_SEALED_SIZE};
+
+/* Rows of jobs that are to be brought over. */
+#define MIGRATE_PACKED "(cause IS NOT NULL OR result IS NOT NULL OR pairing IS NOT NULL)"
 
 struct migrate_job {
 	int64_t id;
@@ -38,10 +41,8 @@ static void migrate_job_fini(struct migrate_job *job)
 	free(job->pairing);
 }
 
-static int migrate_job_row(sqlite3_stmt *row, void *arg)
+static void migrate_job_read(sqlite3_stmt *row, struct migrate_job *job)
 {
-	struct migrate_job *job = arg;
-
 	job->id = sqlite3_column_int64(row, 0);
 	job->cause = db_column_blob_new(row, 1, &job->cause_size);
 	job->result = db_column_blob_new(row, 2, &job->result_size);
@@ -52,22 +53,6 @@ static int migrate_job_row(sqlite3_stmt *row, void *arg)
 		job->known[i] = (size_t)sqlite3_column_bytes(row, 6 + i) == migrate_sizes[i];
 		db_column_blob(row, 6 + i, job->pieces[i], migrate_sizes[i]);
 	}
-	return 0;
-}
-
-/* The next job behind this one that has any of them. DB_E_NONE. */
-static int migrate_job_next(struct db *db, int64_t after, struct migrate_job *ret)
-{
-	return err_up(db_query(db, migrate_job_row, ret,
-	        "SELECT j.id, j.cause, j.result, j.pairing, j.ended_us, j.cuts,"
-	        " r.release_id, v.build_id, v.seed_commit, v.seed_sealed"
-	        " FROM jobs j LEFT JOIN releases r ON r.id = j.release"
-	        " LEFT JOIN generations g ON g.id = (SELECT min(id) FROM generations"
-	        " WHERE job = j.id AND number = j.generation)"
-	        " LEFT JOIN variants v ON v.id = g.variant"
-	        " WHERE j.id > ? AND (j.cause IS NOT NULL OR j.result IS NOT NULL"
-	        " OR j.pairing IS NOT NULL) ORDER BY j.id LIMIT 1",
-	        "i", after));
 }
 
 /* Puts a piece back. False: its place is not in the bytes. */
@@ -112,100 +97,162 @@ static int migrate_lost(struct db *db, const struct migrate_job *job)
 	int r = 0;
 
 	for (int i = 0; !r && i < MIGRATE_PIECES; i++) {
-		_cleanup_(freep) char *sql = text_format(
-		        "UPDATE job_results SET %s = NULL WHERE id = ?", migrate_columns[i]);
-
 		if ((job->cuts[2 * i] || job->cuts[2 * i + 1]) && !job->known[i]) {
+			_cleanup_(freep) char *sql =
+			        text_format("UPDATE job_results SET %s = NULL WHERE id = ?",
+			                migrate_columns[i]);
+
 			r = db_run(db, sql, "i", job->id);
 		}
 	}
 	return err_fold(r);
 }
 
-/* The column is emptied where its message has become rows. */
-static int migrate_message(struct db *db, const struct message_shape *shape, int64_t id,
-        const uint8_t *bytes, size_t size, const char *empty)
-{
-	int r = message_put_packed(db, shape, id, bytes, size);
+/* Messages of jobs while they are brought over. */
+struct migrate {
+	struct db *db;
+	struct message_writer *cause, *result, *pairing;
+	uint64_t done, all; /* jobs that have any */
+};
 
-	if (r == DB_E_NONE) {
-		return 0;
-	}
-	return r ? err_up(r) : err_fold(db_run(db, empty, "i", id));
+static void migrate_fini(struct migrate *migrate)
+{
+	message_writer_free(migrate->cause);
+	message_writer_free(migrate->result);
+	message_writer_free(migrate->pairing);
 }
 
-static int migrate_job(struct db *db, struct migrate_job *job)
+static int migrate_init(struct migrate *migrate)
 {
-	int r = 0;
+	int64_t all = 0;
+	int r = message_writer_new(migrate->db, &message_cause, &migrate->cause);
 
-	if (job->cause) {
-		r = migrate_message(db, &message_cause, job->id, job->cause, job->cause_size,
-		        "UPDATE jobs SET cause = NULL WHERE id = ?");
+	if (!r) {
+		r = message_writer_new(migrate->db, &message_result, &migrate->result);
 	}
-	if (!r && job->pairing) {
-		r = migrate_message(db, &message_pairing, job->id, job->pairing, job->pairing_size,
-		        "UPDATE jobs SET pairing = NULL WHERE id = ?");
+	if (!r) {
+		r = message_writer_new(migrate->db, &message_pairing, &migrate->pairing);
 	}
-	if (!r && job->result && migrate_mend_all(job)) {
-		r = migrate_message(db, &message_result, job->id, job->result, job->result_size,
-		        "UPDATE jobs SET result = NULL, cuts = NULL WHERE id = ?");
-		r = r ? r : migrate_lost(db, job);
+	if (!r) {
+		r = db_query_int(
+		        migrate->db, &all, "SELECT count(*) FROM jobs WHERE " MIGRATE_PACKED, "");
 	}
-	return r || !job->is_over ? err_up(r) : err_up(store_result_cut(db, job->id));
+	migrate->all = (uint64_t)all;
+	return err_fold(r);
+}
+
+/* Bytes that are no message stay. */
+static int migrate_message(struct db *db, const struct message_writer *writer, int64_t id,
+        const uint8_t *bytes, size_t size)
+{
+	int r = bytes ? message_put_packed(db, writer, id, bytes, size) : DB_E_NONE;
+
+	return r == DB_E_NONE ? 0 : err_up(r);
+}
+
+static int migrate_result(const struct migrate *migrate, struct migrate_job *job)
+{
+	int r;
+
+	if (!job->result || !migrate_mend_all(job)) {
+		return 0;
+	}
+	r = message_put_packed(
+	        migrate->db, migrate->result, job->id, job->result, job->result_size);
+	if (r) {
+		return r == DB_E_NONE ? 0 : err_up(r);
+	}
+	r = migrate_lost(migrate->db, job);
+	return r || !job->is_over ? err_up(r) : err_up(store_result_cut(migrate->db, job->id));
+}
+
+static int migrate_job(struct migrate *migrate, struct migrate_job *job)
+{
+	int r = migrate_message(migrate->db, migrate->cause, job->id, job->cause, job->cause_size);
+
+	if (!r) {
+		r = migrate_message(
+		        migrate->db, migrate->pairing, job->id, job->pairing, job->pairing_size);
+	}
+	return r ? err_up(r) : err_up(migrate_result(migrate, job));
+}
+
+static int migrate_job_row(sqlite3_stmt *row, void *arg)
+{
+	_cleanup_(migrate_job_fini) struct migrate_job job = {0};
+	struct migrate *migrate = arg;
+
+	migrate_job_read(row, &job);
+	db_progress(migrate->db, ++migrate->done, migrate->all);
+	return err_up(migrate_job(migrate, &job));
 }
 
 static int migrate_jobs(struct db *db)
 {
-	uint64_t n = 0;
-	int64_t after = 0;
-	int r;
+	_cleanup_(migrate_fini) struct migrate migrate = {.db = db};
+	int r = migrate_init(&migrate);
 
-	do {
-		_cleanup_(migrate_job_fini) struct migrate_job job = {0};
-
-		r = migrate_job_next(db, after, &job);
-		after = job.id;
-		if (!r) {
-			r = migrate_job(db, &job);
-			if (++n % MIGRATE_TOLD == 0) {
-				log_info("%" PRIu64 " jobs of the record are brought over", n);
-			}
-		}
-	} while (!r);
+	if (!r) {
+		r = db_query(db, migrate_job_row, &migrate,
+		        "SELECT j.id, j.cause, j.result, j.pairing, j.ended_us, j.cuts,"
+		        " r.release_id, v.build_id, v.seed_commit, v.seed_sealed"
+		        " FROM jobs j LEFT JOIN releases r ON r.id = j.release"
+		        " LEFT JOIN generations g ON g.id = (SELECT min(id) FROM generations"
+		        " WHERE job = j.id AND number = j.generation)"
+		        " LEFT JOIN variants v ON v.id = g.variant WHERE " MIGRATE_PACKED,
+		        "");
+	}
 	return r == DB_E_NONE ? 0 : err_up(r);
 }
 
-struct migrate_blob {
-	int64_t id;
-	uint8_t *bytes;
-	size_t size;
+/* One message of each row, as id and bytes. */
+struct migrate_blobs {
+	struct db *db;
+	struct message_writer *writer;
 };
 
 static int migrate_blob_row(sqlite3_stmt *row, void *arg)
 {
-	struct migrate_blob *blob = arg;
+	const struct migrate_blobs *blobs = arg;
+	int r = message_put_packed(blobs->db, blobs->writer, sqlite3_column_int64(row, 0),
+	        sqlite3_column_blob(row, 1), (size_t)sqlite3_column_bytes(row, 1));
 
-	blob->id = sqlite3_column_int64(row, 0);
-	blob->bytes = db_column_blob_new(row, 1, &blob->size);
-	return 0;
+	return r == DB_E_NONE ? 0 : err_up(r);
 }
 
-/* One message of each row: next is the row behind ?1, as id and bytes; empty takes them away from it. */
-static int migrate_blobs(
-        struct db *db, const struct message_shape *shape, const char *next, const char *empty)
+static int migrate_blobs(struct db *db, const struct message_shape *shape, const char *rows)
 {
-	struct migrate_blob blob = {0};
-	int r;
+	_cleanup_(message_writer_freep) struct message_writer *writer = NULL;
+	struct migrate_blobs blobs = {.db = db};
+	int r = message_writer_new(db, shape, &writer);
 
-	while (!(r = db_query(db, migrate_blob_row, &blob, next, "i", blob.id))) {
-		_cleanup_(freep) uint8_t *bytes = blob.bytes;
-
-		r = migrate_message(db, shape, blob.id, bytes, blob.size, empty);
-		if (r) {
-			break;
-		}
+	blobs.writer = writer;
+	if (!r) {
+		r = db_query(db, migrate_blob_row, &blobs, rows, "");
 	}
 	return r == DB_E_NONE ? 0 : err_up(r);
+}
+
+/* Bytes go of what has a row now; none at all say nothing. */
+static int migrate_empty(struct db *db)
+{
+	static const char *const statements[] = {
+	        "UPDATE jobs SET cause = NULL WHERE cause = x'' OR (cause IS NOT NULL"
+	        " AND id IN (SELECT id FROM job_causes))",
+	        "UPDATE jobs SET pairing = NULL WHERE pairing = x'' OR (pairing IS NOT NULL"
+	        " AND id IN (SELECT id FROM job_pairings))",
+	        "UPDATE jobs SET result = NULL, cuts = NULL WHERE result = x''"
+	        " OR (result IS NOT NULL AND id IN (SELECT id FROM job_results))",
+	        "UPDATE services SET status = NULL WHERE status IS NOT NULL AND id IN"
+	        " (SELECT id FROM service_states)",
+	        "DELETE FROM protections WHERE release IN (SELECT id FROM measures)",
+	};
+	int r = 0;
+
+	for (size_t i = 0; !r && i < sizeof(statements) / sizeof(statements[0]); i++) {
+		r = db_run(db, statements[i], "");
+	}
+	return err_fold(r);
 }
 
 int store_migrate_messages(struct db *db)
@@ -214,15 +261,11 @@ int store_migrate_messages(struct db *db)
 
 	if (!r) {
 		r = migrate_blobs(db, &message_service,
-		        "SELECT id, status FROM services WHERE id > ? AND status IS NOT NULL"
-		        " ORDER BY id LIMIT 1",
-		        "UPDATE services SET status = NULL WHERE id = ?");
+		        "SELECT id, status FROM services WHERE status IS NOT NULL");
 	}
 	if (!r) {
-		r = migrate_blobs(db, &message_measure,
-		        "SELECT release, measured FROM protections WHERE release > ?"
-		        " ORDER BY release LIMIT 1",
-		        "DELETE FROM protections WHERE release = ?");
+		r = migrate_blobs(
+		        db, &message_measure, "SELECT release, measured FROM protections");
 	}
-	return err_up(r);
+	return r ? err_up(r) : err_up(migrate_empty(db));
 }

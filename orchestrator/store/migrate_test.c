@@ -1,12 +1,21 @@
 /*
  * Messages that records of before version 30 have as bytes become rows when such a record is opened.
+ *
+ * Usage: migrate_test [JOBS]    (with a number: how long it takes for so many)
  */
 #undef NDEBUG
 #include <assert.h>
+#include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "host/base/file.h"
+#include "orchestrator/db/copy.h"
 #include "orchestrator/store/jobs.h"
 #include "orchestrator/store/machines.h"
 #include "orchestrator/store/priv.h"
@@ -150,6 +159,8 @@ static int fill_packed(struct db *db, void *arg)
 	}
 	if (p->version >= CUT_SINCE) {
 		put_cut(db, p);
+		/* Far behind the end of the bytes. */
+		assert(db_run(db, "UPDATE jobs SET cuts = x'ffff' WHERE id = 3", "") == 0);
 	}
 	return 0;
 }
@@ -218,33 +229,221 @@ static void check_packed(struct db *db, const struct packed *p)
 	}
 	assert(number(db, "SELECT sum(id) FROM jobs WHERE cause IS NOT NULL OR result IS NOT NULL"
 	                  " OR pairing IS NOT NULL OR cuts IS NOT NULL") == 3);
+	assert(number(db, "SELECT cause = x'0102' AND result = x'0102' FROM jobs WHERE id = 3") ==
+	        1);
 	assert(number(db, "SELECT (SELECT count(*) FROM protections)"
 	                  " + (SELECT count(*) FROM services WHERE status IS NOT NULL)") == 0);
+}
+
+/* A record of an earlier version, with what it has packed. */
+static void packed_make(const char *path, unsigned version, struct packed *ret)
+{
+	struct failure failure = {0};
+	struct db *db;
+
+	packed_init(ret, version);
+	assert(store_open_version(path, version, &db, &failure) == 0);
+	assert(db_txn(db, fill_packed, ret) == 0);
+	db_close(db);
+}
+
+static void packed_open(const char *path, const struct packed *p)
+{
+	struct failure failure = {0};
+	struct db *db;
+
+	assert(store_open(path, &db, &failure) == 0);
+	check_packed(db, p);
+	db_close(db);
 }
 
 static void test_packed(const char *dir, unsigned version)
 {
 	_cleanup_(freep) char *path = text_format("%s/packed%u", dir, version);
 	struct packed packed;
+
+	packed_make(path, version, &packed);
+	packed_open(path, &packed);
+}
+
+static void take_out(char *text, const char *words)
+{
+	char *at = strstr(text, words);
+
+	assert(at);
+	memmove(at, at + strlen(words), strlen(at + strlen(words)) + 1);
+}
+
+/* A field, an element's column and a table of texts that came with a later step: packed messages are read before there is any. */
+static void test_later(const char *dir)
+{
+	_cleanup_(store_migrations_fini) struct store_migrations all = {0};
+	_cleanup_(freep) char *path = text_format("%s/later", dir);
+	static const char texts[] = "CREATE TABLE job_result_removals(id INTEGER NOT NULL"
+	                            " REFERENCES job_results(id), n INTEGER NOT NULL, text TEXT"
+	                            " NOT NULL, PRIMARY KEY(id, n)) STRICT, WITHOUT ROWID;";
+	_cleanup_(freep) char *step = text_format(
+	        "ALTER TABLE job_results ADD COLUMN arena_retried INTEGER NOT NULL DEFAULT 0;"
+	        "ALTER TABLE job_results ADD COLUMN commit_ns INTEGER;%s",
+	        texts);
+	struct packed packed;
 	struct failure failure = {0};
 	struct db *db;
 
-	packed_init(&packed, version);
-	assert(store_open_version(path, version, &db, &failure) == 0);
-	assert(db_txn(db, fill_packed, &packed) == 0);
-	db_close(db);
-	assert(store_open(path, &db, &failure) == 0);
+	packed_make(path, PACKED_UNTIL - 1, &packed);
+	store_migrations_init(&all);
+	assert(all.n < STORE_VERSIONS_MAX);
+	take_out(all.texts[PACKED_UNTIL - 1], ", arena_retried INTEGER NOT NULL");
+	take_out(all.texts[PACKED_UNTIL - 1], ", commit_ns INTEGER");
+	take_out(all.texts[PACKED_UNTIL - 1], texts);
+	all.steps[all.n].sql = step;
+	assert(db_open(path, all.steps, all.n + 1, &db, &failure) == 0);
 	check_packed(db, &packed);
 	db_close(db);
 }
 
-int main(void)
+/* Statements on the record, of the process that opens it; after how many it dies. */
+static int *n_statements;
+static int dies_after;
+
+static int on_statement(unsigned kind, void *arg, void *statement, void *sql)
+{
+	if ((*n_statements)++ == dies_after) {
+		kill(getpid(), SIGKILL);
+	}
+	return 0;
+}
+
+/* The first that is opened is the record; it is compared with another one. */
+static int on_open(sqlite3 *sqlite, char **ret_error, const void *api)
+{
+	return *n_statements ? SQLITE_OK
+	                     : sqlite3_trace_v2(sqlite, SQLITE_TRACE_STMT, on_statement, NULL);
+}
+
+/* Whether it came to its end. */
+static bool open_and_die(const char *path, int n)
+{
+	struct failure failure = {0};
+	struct db *db;
+	int status;
+	pid_t pid;
+
+	*n_statements = 0;
+	dies_after = n;
+	pid = fork();
+	assert(pid >= 0);
+	if (!pid) {
+		sqlite3_auto_extension((void (*)(void))on_open);
+		_exit(store_open(path, &db, &failure) ? 1 : 0);
+	}
+	assert(waitpid(pid, &status, 0) == pid);
+	assert(WIFSIGNALED(status) ? WTERMSIG(status) == SIGKILL : !WEXITSTATUS(status));
+	return !WIFSIGNALED(status);
+}
+
+/* All of one version, whichever that is. */
+static int64_t check_version(const char *path)
+{
+	struct failure failure = {0};
+	struct db *db;
+	int64_t version, n = 0;
+
+	assert(db_open_read(path, &db, &version, &failure) == 0);
+	if (version < PACKED_UNTIL) {
+		assert(number(db,
+		               "SELECT count(*) FROM sqlite_schema WHERE name = 'job_results'") ==
+		        0);
+		n = number(db, "SELECT count(*) FROM jobs WHERE result IS NOT NULL");
+		assert(n == 4);
+	}
+	db_close(db);
+	return version;
+}
+
+#define KILLED 20 /* times */
+
+/* Ended in the middle, at any of its statements, a record is one of before, or of a step, and is brought over the next time. */
+static void test_killed(const char *dir)
+{
+	_cleanup_(freep) char *path = text_format("%s/killed", dir);
+	_cleanup_(freep) uint8_t *before = NULL;
+	struct packed packed;
+	size_t size;
+	int64_t version;
+	int all, n_before = 0, n_after = 0;
+
+	n_statements =
+	        mmap(NULL, sizeof(int), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	assert(n_statements != MAP_FAILED);
+	packed_make(path, PACKED_UNTIL - 1, &packed);
+	assert(file_read(path, 1 << 24, &before, &size) == 0);
+	assert(open_and_die(path, -1));
+	all = *n_statements;
+	assert(all > 2 * KILLED);
+	for (int i = 0; i < KILLED; i++) {
+		assert(db_remove(path) == 0 && file_write(path, before, size) == 0);
+		assert(!open_and_die(path, (int)(all * (i + 0.5) / KILLED)));
+		version = check_version(path);
+		n_before += version == PACKED_UNTIL - 1;
+		n_after += version > PACKED_UNTIL - 1;
+		packed_open(path, &packed);
+	}
+	assert(n_before && n_after);
+}
+
+static int fill_large(struct db *db, void *arg)
+{
+	return err_fold(db_run(db,
+	        "WITH n(i) AS (VALUES(1) UNION ALL SELECT i + 1 FROM n WHERE i < ?)"
+	        " INSERT INTO jobs(machine, service, kind, state, step, identity, created_us, "
+	        "ended_us,"
+	        " generation, release, result, cuts, cause)"
+	        " SELECT 1, 'ds', 1, 2, 8, 'uid 0', 9, 90, 2, 1, j.result, j.cuts, CASE i % 10 "
+	        "WHEN 0 THEN "
+	        "j.cause END"
+	        " FROM n, jobs j WHERE j.id = 1",
+	        "i", *(int64_t *)arg));
+}
+
+/* For whoever wants to know how long it takes: so many jobs, of which each has a result, and every tenth a cause. */
+static void large(const char *dir, int64_t n)
+{
+	_cleanup_(freep) char *path = text_format("%s/large", dir);
+	struct failure failure = {0};
+	struct packed packed;
+	struct rusage used;
+	int status;
+	struct db *db;
+
+	packed_make(path, PACKED_UNTIL - 1, &packed);
+	assert(store_open_version(path, PACKED_UNTIL - 1, &db, &failure) == 0);
+	assert(db_txn(db, fill_large, &n) == 0);
+	db_close(db);
+	if (!fork()) {
+		_exit(store_open(path, &db, &failure) ? 1 : 0);
+	}
+	assert(wait4(-1, &status, 0, &used) > 0 && !status);
+	assert(store_open(path, &db, &failure) == 0);
+	assert(number(db, "SELECT count(*) FROM job_results") >= n);
+	db_close(db);
+	printf("%lld jobs: %ld.%02ld s, %ld KiB\n", (long long)n, (long)used.ru_utime.tv_sec,
+	        (long)used.ru_utime.tv_usec / 10000, used.ru_maxrss);
+}
+
+int main(int argc, char **argv)
 {
 	char dir[] = "/tmp/migrate_test.XXXXXX";
 
 	assert(mkdtemp(dir));
-	for (unsigned version = 1; version < PACKED_UNTIL; version++) {
-		test_packed(dir, version);
+	if (argc > 1) {
+		large(dir, atoll(argv[1]));
+	} else {
+		for (unsigned version = 1; version < PACKED_UNTIL; version++) {
+			test_packed(dir, version);
+		}
+		test_later(dir);
+		test_killed(dir);
 	}
 	assert(dir_remove(dir) == 0);
 	return 0;

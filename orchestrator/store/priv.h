@@ -127,6 +127,16 @@ int __must_check store_blob(
  */
 #define STORE_BY_POLICY "way = 3 AND kind <> 3"
 
+/* All steps of the schema. Texts live as long as the struct; db_open() only borrows them. */
+#define STORE_VERSIONS_MAX 64
+struct store_migrations {
+	struct db_migration steps[STORE_VERSIONS_MAX];
+	char *texts[STORE_VERSIONS_MAX];
+	size_t n;
+};
+void store_migrations_init(struct store_migrations *all);
+void store_migrations_fini(struct store_migrations *all);
+
 /* For tests: a record as a lud of an earlier version of the schema left it. */
 int __must_check store_open_version(
         const char *path, unsigned version, struct db **ret_db, struct failure *ret_failure);

@@ -24,8 +24,6 @@
 #include "host/base/file.h"
 #include "orchestrator/store/priv.h"
 
-#define STORE_VERSIONS_MAX 64
-
 /* What rows cannot say, by version. */
 static const struct {
 	const char *before, *after;
@@ -223,14 +221,7 @@ static char *store_schema_step(unsigned version)
 	return text;
 }
 
-struct store_migrations {
-	struct db_migration steps[STORE_VERSIONS_MAX];
-	char *texts[STORE_VERSIONS_MAX];
-	size_t n;
-};
-
-/* Texts live as long as the struct; db_open() only borrows them. */
-static void store_migrations_init(struct store_migrations *all)
+void store_migrations_init(struct store_migrations *all)
 {
 	all->n = store_schema_version();
 	for (size_t i = 0; i < all->n; i++) {
@@ -241,7 +232,7 @@ static void store_migrations_init(struct store_migrations *all)
 	}
 }
 
-static void store_migrations_fini(struct store_migrations *all)
+void store_migrations_fini(struct store_migrations *all)
 {
 	for (size_t i = 0; i < all->n; i++) {
 		free(all->texts[i]);
