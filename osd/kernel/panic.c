@@ -20,8 +20,8 @@ static const char *const panic_state_names[SLOT_STATE_N] = {
 
 static void panic_slots_dump(void)
 {
-	for (struct list *at = slots_live.next; at != &slots_live; at = at->next) {
-		const struct slot *slot = slot_linked(at);
+	for (uint32_t i = slot_number_next(0); i < N_SLOTS; i = slot_number_next(i + 1)) {
+		const struct slot *slot = slot_at(i);
 		const struct instance *instance = slot->instance;
 		log_printf("slot %u endpoint %x %.24s: %s peer %x%s%s%s pending %x ip %lx\n",
 		        slot->number, (uint32_t)slot->endpoint, slot->name,

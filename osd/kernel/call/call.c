@@ -3,6 +3,7 @@
 
 #include "osd/kernel/base/kassert.h"
 #include "osd/kernel/fault/usercopy.h"
+#include "osd/kernel/life/life.h"
 
 void call_output(struct instance *self, vaddr_t va, const void *bytes, size_t n)
 {
@@ -79,6 +80,14 @@ err_t call_yield(struct instance *self)
 {
 	arch_context_restart(&self->context);
 	return KCALL_PENDING;
+}
+
+err_t call_unpark(struct instance *self, err_t err, struct slot *slot)
+{
+	bool is_left = err == E_OK && !slot_unpark(slot);
+
+	self->call_progress = is_left;
+	return is_left ? call_yield(self) : err;
 }
 
 err_t call_port_check(const struct instance *self, uint64_t port, uint64_t width)

@@ -48,5 +48,11 @@ err_t call_slot_writable(struct instance *self, endpoint_t endpoint, struct slot
  */
 err_t call_yield(struct instance *self);
 
+/*
+ * The rest of a call that has opened the slot, in pieces: what is parked on it goes on. While that is so
+ * self->call_progress is 1, and all else was done. err: the call's own.
+ */
+err_t call_unpark(struct instance *self, err_t err, struct slot *slot);
+
 /* May self use so wide an access to the port? E_INVAL: there is no such port or width; E_PERM. */
 err_t call_port_check(const struct instance *self, uint64_t port, uint64_t width);

@@ -11,7 +11,7 @@ err_t do_event_next(struct instance *self, const uint64_t *args)
 	if (err != E_OK) {
 		return err;
 	}
-	if (!event_take(self->slot->endpoint, &event)) {
+	if (!event_take(self->slot, &event)) {
 		return E_AGAIN;
 	}
 	call_output(self, args[0], &event, sizeof(event));

@@ -20,7 +20,7 @@ static bool lookup_name_is(const struct slot *slot, const char name[SERVICE_NAME
 /* 0: never the one that is meant. */
 static int lookup_rank(const struct slot *slot, const char name[SERVICE_NAME_LEN])
 {
-	if (!slot->is_live || !lookup_name_is(slot, name)) {
+	if (slot->endpoint == EP_NONE || !lookup_name_is(slot, name)) {
 		return 0;
 	}
 	if (slot->is_held) {

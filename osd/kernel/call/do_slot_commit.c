@@ -31,11 +31,11 @@ err_t do_slot_commit(struct instance *self, const uint64_t *args)
 	struct slot *slot;
 	err_t err = slot_supervised(self, call_endpoint(args[0]), &slot);
 
-	if (err == E_OK) {
+	if (err == E_OK && self->call_progress == 0) {
 		err = check_slot_commit(slot);
+		if (err == E_OK) {
+			commit_slot_commit(slot);
+		}
 	}
-	if (err == E_OK) {
-		commit_slot_commit(slot);
-	}
-	return err;
+	return call_unpark(self, err, slot);
 }

@@ -5,7 +5,9 @@
  *
  * Both instances are at rest. For an update that means reported or never started: an instance
  * that was stopped inside an IPC would take the wait with it to another identity. Only with
- * SWAP_FRESH, where the old one of `a` is going to be destroyed, its IPC is ended first.
+ * SWAP_FRESH, where the old one of `a` is going to be destroyed, its IPC is ended first, and so are, in
+ * pieces, the waits for its answers: nobody comes to wait for one who is at rest. Then all else is done
+ * in one.
  */
 #include "osd/kernel/call/call.h"
 #include "osd/kernel/life/life.h"
@@ -27,11 +29,15 @@ static err_t check_slot_swap(const struct slot *a, const struct slot *b, uint64_
 	return instance_is_in_ipc(a->instance) && !(flags & SWAP_FRESH) ? E_STATE : E_OK;
 }
 
+/* The old one of `a`, and who waits for its answers, in pieces. False: there are more. */
+static bool swap_waits_end(struct instance *self, struct slot *a)
+{
+	ipc_cancel(a->instance, E_RESTART);
+	return slot_callers_restart(a, &self->call_progress);
+}
+
 static void commit_slot_swap(struct slot *a, struct slot *b, uint64_t flags)
 {
-	if (flags & SWAP_FRESH) {
-		ipc_cancel(a->instance, E_RESTART);
-	}
 	slot_instances_exchange(&a, &b);
 	if (flags & SWAP_HOLD) {
 		slot_hold(a);
@@ -55,6 +61,10 @@ err_t do_slot_swap(struct instance *self, const uint64_t *args)
 	if (err == E_OK) {
 		err = check_slot_swap(a, b, args[2]);
 	}
+	if (err == E_OK && args[2] & SWAP_FRESH && !swap_waits_end(self, a)) {
+		return call_yield(self);
+	}
+	self->call_progress = 0;
 	if (err == E_OK) {
 		commit_slot_swap(a, b, args[2]);
 	}

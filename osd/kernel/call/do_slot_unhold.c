@@ -7,11 +7,11 @@ err_t do_slot_unhold(struct instance *self, const uint64_t *args)
 	struct slot *slot;
 	err_t err = slot_supervised(self, call_endpoint(args[0]), &slot);
 
-	if (err == E_OK && (!slot->is_held || slot->instance->is_uncommitted)) {
-		err = E_STATE;
-	}
-	if (err == E_OK) {
+	if (err == E_OK && self->call_progress == 0) {
+		if (!slot->is_held || slot->instance->is_uncommitted) {
+			return E_STATE;
+		}
 		slot_unhold(slot);
 	}
-	return err;
+	return call_unpark(self, err, slot);
 }

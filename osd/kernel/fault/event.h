@@ -10,7 +10,9 @@
  */
 void event_raise(struct instance *instance, enum slot_state state, enum slot_event_kind kind,
         const uint64_t w[5]);
-/* Take the oldest event of the slots that `supervisor` watches. False: none. */
-bool event_take(endpoint_t supervisor, struct slot_event *ret_event);
+/* Take the oldest event of the slots that this one supervises. False: none. */
+bool event_take(struct slot *supervisor, struct slot_event *ret_event);
+/* Its supervisor is another one from now on, who takes its event if it has one. */
+void event_pass_on(struct instance *instance, struct slot *heir);
 /* Forget the event of an instance that ends. */
 void event_drop(struct instance *instance);

@@ -31,18 +31,10 @@ void foreign_call(struct instance *self)
 	}
 }
 
-void foreign_callers_end(const struct slot *slot, err_t reason, bool all)
+void foreign_call_unanswered(struct instance *instance, err_t reason)
 {
-	for (struct list *at = slots_live.next; at != &slots_live; at = at->next) {
-		struct instance *instance = slot_linked(at)->instance;
-
-		if (instance->is_foreign && instance->peer == slot->endpoint &&
-		        (instance->state == SLOT_WAITING_REPLY ||
-		                (all && instance->state == SLOT_SENDING))) {
-			ipc_cancel(instance, reason);
-			foreign_unanswered(instance, reason);
-		}
-	}
+	ipc_cancel(instance, reason);
+	foreign_unanswered(instance, reason);
 }
 
 err_t foreign_call_end(struct instance *instance)

@@ -10,11 +10,8 @@
  * is there to give one, for its supervisor. sched_run() follows.
  */
 void foreign_call(struct instance *self);
-/*
- * The calls that wait for an answer of the slot, or (all) to be taken by it, end for this reason;
- * supervisors are told.
- */
-void foreign_callers_end(const struct slot *slot, err_t reason, bool all);
+/* The call that the instance waits in ends for this reason; its supervisor is told. */
+void foreign_call_unanswered(struct instance *instance, err_t reason);
 /* End the call that the instance waits in; nobody is told. E_STATE: it is in none. */
 err_t foreign_call_end(struct instance *instance);
 

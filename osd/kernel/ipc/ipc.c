@@ -222,9 +222,10 @@ static bool ipc_take_notification(struct slot *slot, endpoint_t from, struct mes
 			continue;
 		}
 		ipc_notification_fill(message, slot_at(i)->endpoint, 0);
-		slot->notified_by[i / 64] &= ~(1ull << i % 64);
-		ipc_pending_update(slot);
-		return true;
+		ipc_notification_forget(slot, i);
+		if (message->source != EP_NONE) {
+			return true;
+		} /* of one that ends */
 	}
 	return false;
 }
@@ -321,6 +322,7 @@ static err_t ipc_receive_from(struct instance *self, endpoint_t from)
 	struct slot *slot = self->slot;
 	struct message message;
 
+	slot->is_known = 1;
 	if (slot->pending & PENDING_FIRST_RECEIVE) {
 		ipc_first_receive(slot);
 	}
@@ -339,8 +341,13 @@ err_t ipc_receive(struct instance *self, endpoint_t from)
 	        from != EP_HARDWARE) {
 		return E_INVAL;
 	}
-	if (from >= 0 && slot_of(from) == NULL) {
-		return E_DEAD;
+	if (from >= 0) {
+		struct slot *source = slot_of(from);
+
+		if (source == NULL) {
+			return E_DEAD;
+		}
+		source->is_known = 1;
 	}
 	return ipc_receive_from(self, from);
 }
@@ -401,6 +408,7 @@ err_t ipc_notify(struct instance *self, endpoint_t to)
 	if (number >= N_SERVICE_SLOTS) {
 		return E_PERM;
 	}
+	self->slot->is_known = 1;
 	target->notified_by[number / 64] |= 1ull << number % 64;
 	target->pending |= PENDING_NOTIFY;
 	ipc_deliver_waiting(target);
@@ -454,9 +462,12 @@ void ipc_cancel(struct instance *instance, err_t result)
 		ipc_sender_unlink(instance, slot_at(EP_SLOT(instance->peer)));
 		ipc_end(instance, result);
 		break;
+	case SLOT_PARKED:
+		list_remove(&instance->sender_link);
+		ipc_end(instance, result);
+		break;
 	case SLOT_RECEIVING:
 	case SLOT_WAITING_REPLY:
-	case SLOT_PARKED:
 		ipc_end(instance, result);
 		break;
 	case SLOT_NEW:
@@ -470,32 +481,10 @@ void ipc_cancel(struct instance *instance, err_t result)
 	}
 }
 
-void ipc_callers_end(struct slot *slot, err_t result, bool all)
+void ipc_notification_forget(struct slot *slot, uint32_t source)
 {
-	for (struct list *at = slots_live.next; at != &slots_live; at = at->next) {
-		struct instance *instance = slot_linked(at)->instance;
-		if (instance->peer != slot->endpoint) {
-			continue;
-		}
-		if (instance->state == SLOT_WAITING_REPLY ||
-		        (all && (instance->state == SLOT_SENDING ||
-		                        instance->state == SLOT_RECEIVING))) {
-			ipc_cancel(instance, result);
-		}
-	}
-}
-
-void ipc_notifications_forget(struct slot *source)
-{
-	uint32_t number = source->number;
-
-	if (number >= N_SERVICE_SLOTS) {
-		return;
-	}
-	for (struct list *at = slots_live.next; at != &slots_live; at = at->next) {
-		struct slot *slot = slot_linked(at);
-
-		slot->notified_by[number / 64] &= ~(1ull << number % 64);
+	if (source < N_SERVICE_SLOTS && slot->notified_by[source / 64] >> source % 64 & 1) {
+		slot->notified_by[source / 64] &= ~(1ull << source % 64);
 		ipc_pending_update(slot);
 	}
 }
@@ -510,16 +499,19 @@ err_t ipc_park(struct instance *self, struct slot *on)
 {
 	self->peer = on->endpoint;
 	instance_state_set(self, SLOT_PARKED);
+	list_push(&on->parked, &self->sender_link);
 	return KCALL_PENDING;
 }
 
-void ipc_unpark(struct slot *on)
+bool ipc_unpark(struct slot *on, uint32_t max)
 {
-	for (struct list *at = slots_live.next; at != &slots_live; at = at->next) {
-		struct instance *instance = slot_linked(at)->instance;
-		if (instance->state == SLOT_PARKED && instance->peer == on->endpoint) {
-			arch_context_restart(&instance->context);
-			instance_state_set(instance, SLOT_RUNNABLE);
-		}
+	for (uint32_t i = 0; i < max && !list_is_empty(&on->parked); i++) {
+		struct instance *instance =
+		        list_entry(on->parked.next, struct instance, sender_link);
+
+		list_remove(&instance->sender_link);
+		arch_context_restart(&instance->context);
+		instance_state_set(instance, SLOT_RUNNABLE);
 	}
+	return list_is_empty(&on->parked);
 }

@@ -25,12 +25,11 @@ void ipc_deliver_waiting(struct slot *slot);
  * thread gets no result, and waits for its supervisor (SLOT_FAULTED, without an event).
  */
 void ipc_cancel(struct instance *instance, err_t result);
-/* Everybody waiting for a reply of the slot, or (all) sending to it, gets this result. */
-void ipc_callers_end(struct slot *slot, err_t result, bool all);
-/* Forget notifications that a closing slot has left in others. */
-void ipc_notifications_forget(struct slot *source);
+/* Forget the notification that the slot may have from this one, by its number. */
+void ipc_notification_forget(struct slot *slot, uint32_t source);
 /* Forget a notification from EP_CLOCK that waits. */
 void ipc_alarm_forget(struct slot *slot);
 /* Wait until the slot is no longer held, then restart the call. Returns KCALL_PENDING. */
 err_t ipc_park(struct instance *self, struct slot *on);
-void ipc_unpark(struct slot *on);
+/* At most so many of those that wait like this go on. False: there are more. */
+bool ipc_unpark(struct slot *on, uint32_t max);

@@ -74,7 +74,7 @@ struct instance {
 	struct list fault_link;
 
 	/* Supervisor event not yet taken. */
-	struct list event_link;  /* empty: none */
+	struct list event_link;  /* supervisor's `events`; empty: none */
 	struct slot_event event; /* endpoint is filled in when it is taken */
 	uint32_t n_vm_faults;
 };

@@ -11,8 +11,9 @@
 #define N_PROGRAMS (N_SLOTS - N_SERVICE_SLOTS)
 
 struct instance *slot_table[N_SLOTS];
-struct list slots_live = {&slots_live, &slots_live};
+static uint64_t numbers_taken[N_SLOTS / 64];
 static struct list threads_free = {&threads_free, &threads_free};
+static uint32_t n_threads_free;
 static struct thread threads[N_THREADS], thread_none;
 
 /* What outlives a slot, of each number; programs' that were given back are in a queue. */
@@ -32,6 +33,8 @@ static void slot_thread_init(struct thread *thread)
 	slot->instance = instance;
 	slot->supervisor = EP_NONE;
 	list_init(&slot->senders);
+	list_init(&slot->parked);
+	list_init(&slot->events);
 	list_init(&slot->alarm_link);
 	list_init(&slot->link);
 	instance->slot = slot;
@@ -53,6 +56,7 @@ void slots_init(void)
 		slot_thread_init(&threads[i]);
 		list_push(&threads_free, &threads[i].slot.link);
 	}
+	n_threads_free = N_THREADS;
 }
 
 static uint32_t slot_number_service(void)
@@ -113,10 +117,11 @@ struct slot *slot_take(uint32_t number)
 	struct slot *slot;
 
 	KASSERT(!slot_at(number)->is_live && !list_is_empty(&threads_free));
-	slot = slot_linked(threads_free.prev);
+	slot = list_entry(threads_free.prev, struct slot, link);
 	slot_number_take(number);
 	list_remove(&slot->link);
-	list_push(&slots_live, &slot->link);
+	n_threads_free--;
+	numbers_taken[number / 64] |= 1ull << number % 64;
 	slot_table[number] = slot->instance;
 	slot->number = number;
 	slot->endpoint = EP_MAKE(number, numbers[number].incarnation);
@@ -124,14 +129,43 @@ struct slot *slot_take(uint32_t number)
 	return slot;
 }
 
+void slot_die(struct slot *slot)
+{
+	slot->endpoint = EP_NONE;
+}
+
+endpoint_t slot_endpoint_was(const struct slot *slot)
+{
+	return EP_MAKE(slot->number, numbers[slot->number].incarnation);
+}
+
 void slot_give(struct slot *slot)
 {
 	slot->is_live = 0;
 	slot->endpoint = EP_NONE;
 	slot_table[slot->number] = &thread_none.instance;
+	numbers_taken[slot->number / 64] &= ~(1ull << slot->number % 64);
 	slot_number_give(slot->number);
-	list_remove(&slot->link);
 	list_push(&threads_free, &slot->link);
+	n_threads_free++;
+}
+
+uint32_t slot_number_next(uint32_t number)
+{
+	uint64_t word;
+
+	if (number >= N_SLOTS) {
+		return N_SLOTS;
+	}
+	word = numbers_taken[number / 64] >> number % 64 << number % 64;
+	for (uint32_t i = number / 64;; word = numbers_taken[i]) {
+		if (word != 0) {
+			return i * 64 + (uint32_t)__builtin_ctzll(word);
+		}
+		if (++i == N_SLOTS / 64) {
+			return N_SLOTS;
+		}
+	}
 }
 
 struct slot *slot_of(endpoint_t endpoint)
@@ -141,10 +175,16 @@ struct slot *slot_of(endpoint_t endpoint)
 	return endpoint >= 0 && slot->endpoint == endpoint ? slot : NULL;
 }
 
-err_t slot_supervised(struct instance *self, endpoint_t endpoint, struct slot **ret_slot)
+struct slot *slot_of_any(endpoint_t endpoint)
 {
-	struct slot *slot = slot_of(endpoint);
+	struct slot *slot = slot_at(EP_SLOT(endpoint));
 
+	return endpoint >= 0 && slot->is_live && slot_endpoint_was(slot) == endpoint ? slot : NULL;
+}
+
+static err_t slot_check_supervised(
+        const struct instance *self, struct slot *slot, struct slot **ret_slot)
+{
 	if (slot == NULL) {
 		return E_DEAD;
 	}
@@ -155,14 +195,19 @@ err_t slot_supervised(struct instance *self, endpoint_t endpoint, struct slot **
 	return E_OK;
 }
 
+err_t slot_supervised(struct instance *self, endpoint_t endpoint, struct slot **ret_slot)
+{
+	return slot_check_supervised(self, slot_of(endpoint), ret_slot);
+}
+
+err_t slot_supervised_any(struct instance *self, endpoint_t endpoint, struct slot **ret_slot)
+{
+	return slot_check_supervised(self, slot_of_any(endpoint), ret_slot);
+}
+
 uint32_t slots_free_count(void)
 {
-	uint32_t n_free = 0;
-
-	for (const struct list *at = threads_free.next; at != &threads_free; at = at->next) {
-		n_free++;
-	}
-	return n_free;
+	return n_threads_free;
 }
 
 void slot_async_set(struct slot *slot, paddr_t frame)
@@ -189,6 +234,8 @@ static void slot_identity_set(struct slot *slot, const struct slot *identity)
 	slot->instance = here.instance;
 	slot->async = here.async;
 	slot->senders = here.senders;
+	slot->parked = here.parked;
+	slot->events = here.events;
 	slot->alarm_link = here.alarm_link;
 	slot->link = here.link;
 	slot_table[slot->number] = slot->instance;
@@ -201,6 +248,8 @@ void slot_exchange(struct slot *a, struct slot *b)
 	KASSERT(!a->async == !b->async);
 	slot_queues_exchange(a, b);
 	list_exchange(&a->senders, &b->senders);
+	list_exchange(&a->parked, &b->parked);
+	list_exchange(&a->events, &b->events);
 	list_exchange(&a->alarm_link, &b->alarm_link);
 	slot_identity_set(a, b);
 	slot_identity_set(b, &was_a);

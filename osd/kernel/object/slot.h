@@ -26,12 +26,15 @@ struct slot {
 	struct message *async;     /* ring of N_ASYNC, in the space's queue frame; NULL: none */
 	struct list senders;       /* instances in SLOT_SENDING, oldest first */
 	struct list alarm_link;
-	struct list link; /* live slots, or threads that have none */
+	struct list link; /* threads without a slot */
 
 	endpoint_t endpoint;
 	uint8_t is_live;
 	uint8_t is_held;
-	uint16_t pad;
+	/* Others may wait for it, have a notification of its, or be supervised by it: it is set
+	 * before the first does, and stays. */
+	uint8_t is_known;
+	uint8_t pad;
 	/* Anything to receive without waiting? Bits PENDING_*; kept by ipc.c. */
 	uint32_t pending;
 	uint32_t number; /* in endpoint */
@@ -51,6 +54,8 @@ struct slot {
 	nsec_t commit_nsec, first_receive_nsec;
 	uint32_t n_ipc_masked;
 	struct log_rate log_rate;
+	struct list parked; /* instances in SLOT_PARKED, oldest first; stays, as `senders` */
+	struct list events; /* instances it supervises, whose event nobody has taken */
 };
 
 struct thread {
@@ -73,8 +78,6 @@ struct thread {
 
 /* Whose slot has each number; one that nobody has is thread_none's, the fast path looks here. */
 extern struct instance *slot_table[N_SLOTS];
-/* Live slots, by `link`. */
-extern struct list slots_live;
 
 void slots_init(void);
 /* The slot with this number, or one that is not live. */
@@ -82,10 +85,8 @@ static inline struct slot *slot_at(uint32_t number)
 {
 	return &((struct thread *)(void *)slot_table[number])->slot;
 }
-static inline struct slot *slot_linked(struct list *link)
-{
-	return list_entry(link, struct slot, link);
-}
+/* The first number from this one on that a slot has; N_SLOTS: none. */
+uint32_t slot_number_next(uint32_t number);
 /*
  * Was it made by the kernel, so that nobody has given it what it has? Others give what they have
  * themselves, and no more.
@@ -98,6 +99,14 @@ static inline bool slot_is_root(const struct slot *slot)
 struct slot *slot_of(endpoint_t endpoint);
 /* As slot_of, for slots that `self` supervises: E_DEAD, or E_PERM. */
 err_t slot_supervised(struct instance *self, endpoint_t endpoint, struct slot **ret_slot);
+/* The same two, of a slot that is ending, too (slot_die). */
+struct slot *slot_of_any(endpoint_t endpoint);
+err_t slot_supervised_any(struct instance *self, endpoint_t endpoint, struct slot **ret_slot);
+/* Who supervises it, and may be ending; NULL: nobody, it is one of the kernel's. */
+static inline struct slot *slot_supervisor(const struct slot *slot)
+{
+	return slot_is_root(slot) ? NULL : slot_at(EP_SLOT(slot->supervisor));
+}
 /*
  * A number for a new slot, not yet taken; N_SLOTS: there is none, or no memory for a slot. That of a
  * service is the lowest; those of programs come again as late as can be, so that an endpoint that
@@ -106,6 +115,12 @@ err_t slot_supervised(struct instance *self, endpoint_t endpoint, struct slot **
 uint32_t slot_number_free(bool is_program);
 /* A slot with this number, which nobody has, in its next incarnation; it is live. */
 struct slot *slot_take(uint32_t number);
+/*
+ * The slot is ending: nothing leads to it but its number, which is taken until slot_give. Its endpoint is
+ * that of no slot; it was slot_endpoint_was().
+ */
+void slot_die(struct slot *slot);
+endpoint_t slot_endpoint_was(const struct slot *slot);
 /* Its number and its memory are free. */
 void slot_give(struct slot *slot);
 uint32_t slots_free_count(void);

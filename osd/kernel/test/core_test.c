@@ -28,11 +28,15 @@
 #define N_TEST 8u
 #define N_STEPS 40000u
 #define SUPERVISOR 1u
+#define MANAGER 4u
 #define TYPE 0x700u /* of messages; none of the kernel's own */
 
 static uint64_t next_message = 1;
 static uint8_t n_received[N_STEPS + 2 * N_ASYNC];
 static uint64_t random_state;
+static uint32_t n_ending; /* slots that are, one in the pieces of the other */
+
+static void step(void);
 
 static uint32_t draw(uint32_t below)
 {
@@ -45,11 +49,21 @@ static uint32_t draw(uint32_t below)
 /* The memory of each space for messages that wait. */
 static struct message queues[N_SPACES][N_ASYNC];
 
+/* That of all others, or one of those, as a process manager is. */
+static endpoint_t supervisor_draw(uint32_t number)
+{
+	const struct slot *manager = slot_at(MANAGER);
+
+	return number > MANAGER && manager->endpoint != EP_NONE && draw(2)
+	               ? manager->endpoint
+	               : slot_at(SUPERVISOR)->endpoint;
+}
+
 static void open_slot(uint32_t number)
 {
 	struct slot_params params = {.name = "test", .priority = draw(N_PRIORITIES)};
 	struct slot_privileges all = {0};
-	endpoint_t supervisor = number == SUPERVISOR ? EP_NONE : slot_at(SUPERVISOR)->endpoint;
+	endpoint_t supervisor = number == SUPERVISOR ? EP_NONE : supervisor_draw(number);
 	struct space *space;
 	err_t err = space_open(PAGE_SIZE, EP_NONE, &space);
 
@@ -63,11 +77,20 @@ static void open_slot(uint32_t number)
 	instance_state_set(slot_at(number)->instance, SLOT_RUNNABLE);
 }
 
+static bool is_ending(uint32_t number)
+{
+	return slot_at(number)->is_live && slot_at(number)->endpoint == EP_NONE;
+}
+
 static void close_slot(uint32_t number)
 {
-	struct space *space = slot_at(number)->instance->space;
+	struct slot *slot = slot_at(number);
+	struct space *space = slot->instance->space;
+	uint64_t progress = 0;
 
-	slot_close(slot_at(number));
+	while (!slot_close(slot, &progress)) {
+		assert(is_ending(number) && slot->instance->state == SLOT_STOPPED);
+	}
 	space_close(space);
 }
 
@@ -76,6 +99,7 @@ void fake_delivered(const struct message *message)
 	uint64_t number = message->w[message->type == MSG_FOREIGN];
 
 	if (message->type == MSG_NOTIFY) {
+		assert(message->source != EP_NONE);
 		return;
 	}
 	assert(number != 0 && number < next_message);
@@ -86,7 +110,7 @@ static endpoint_t draw_endpoint(void)
 {
 	static const endpoint_t special[] = {EP_ANY, EP_KERNEL, EP_CLOCK, EP_NONE, -77, 0};
 
-	return draw(8) == 0 ? special[draw(6)] : slot_at(draw(N_TEST))->endpoint;
+	return draw(8) == 0 ? special[draw(6)] : slot_endpoint_was(slot_at(draw(N_TEST)));
 }
 
 static err_t call(struct instance *self, uint32_t kind)
@@ -111,6 +135,11 @@ static err_t call(struct instance *self, uint32_t kind)
 	case 8:
 		alarm_set(self->slot, fake_now + draw(100));
 		return E_OK;
+	case 9:
+		if (slot_of(to) != NULL && slot_of(to)->is_held) {
+			return ipc_park(self, slot_of(to)); /* as a copy by a grant */
+		}
+		return E_OK;
 	default:
 		return ipc_receive(self, draw(3) ? EP_ANY : to);
 	}
@@ -123,7 +152,7 @@ static void call_foreign(struct instance *self)
 
 	if (draw(4) == 0) {
 		for (uint32_t i = 0; i < N_TEST; i++) {
-			routes[i] = slot_at(i)->endpoint;
+			routes[i] = slot_endpoint_was(slot_at(i));
 		}
 		personality_set(0, slot_at(SUPERVISOR)->endpoint, routes, N_TEST);
 	}
@@ -190,8 +219,12 @@ static void exchange(uint32_t number, uint32_t other)
 	struct instance *of_a = a->instance, *of_b = b->instance;
 	struct slot was = *a;
 
-	if (number == other || !is_at_rest(number) || !is_at_rest(other)) {
+	if (number == other || !is_at_rest(number) || !is_at_rest(other) || is_ending(other)) {
 		return;
+	}
+	if (a->supervisor != b->supervisor &&
+	        (!list_is_empty(&of_a->event_link) || !list_is_empty(&of_b->event_link))) {
+		return; /* nobody could swap these */
 	}
 	if ((number == SUPERVISOR || other == SUPERVISOR) &&
 	        (of_a->is_foreign || of_b->is_foreign)) {
@@ -217,12 +250,56 @@ static void act_foreign(struct instance *instance)
 	}
 }
 
+/* In pieces, between which others do what they do. */
+static void end_slot(uint32_t number)
+{
+	struct slot *slot = slot_at(number);
+	struct space *space = slot->instance->space;
+	endpoint_t was = slot->endpoint;
+	uint64_t progress = 0;
+
+	while (!slot_close(slot, &progress)) {
+		assert(is_ending(number) && slot_of(was) == NULL && n_ending < N_TEST);
+		progress =
+		        draw(4) == 0 ? 0 : progress; /* another supervisor, who does not know it */
+		n_ending++;
+		step();
+		n_ending--;
+	}
+	assert(!is_ending(number));
+	space_close(space);
+	open_slot(number);
+}
+
+/* As slot_swap does, for one who is at rest; the same instance goes on. */
+static void restart_callers(uint32_t number)
+{
+	struct slot *slot = slot_at(number);
+	endpoint_t endpoint = slot->endpoint;
+	uint64_t progress = 0;
+
+	if (!slot->instance->is_stopped) {
+		return;
+	}
+	ipc_cancel(slot->instance, E_RESTART);
+	while (!slot_callers_restart(slot, &progress)) {
+	}
+	for (uint32_t i = 0; i < N_TEST; i++) {
+		const struct instance *other = slot_at(i)->instance;
+
+		assert(other->state != SLOT_WAITING_REPLY || other->peer != endpoint);
+	}
+}
+
 /* What the supervisor, VM or time may do to a slot at any moment. */
 static void act(uint32_t number)
 {
 	struct slot *slot = slot_at(number);
 
-	switch (draw(10)) {
+	switch (draw(11)) {
+	case 10:
+		restart_callers(number);
+		break;
 	case 8:
 		exchange(number, draw(N_TEST));
 		break;
@@ -239,11 +316,13 @@ static void act(uint32_t number)
 	case 4:
 	case 5:
 		slot_unhold(slot);
+		if (draw(2)) {
+			(void)slot_unpark(slot);
+		}
 		break;
 	case 6:
-		if (number != SUPERVISOR && draw(4) == 0) {
-			close_slot(number);
-			open_slot(number);
+		if (number != SUPERVISOR && n_ending < 3 && draw(4) == 0) {
+			end_slot(number);
 		}
 		break;
 	case 7:
@@ -284,13 +363,19 @@ static void check_instance(const struct slot *slot)
 	assert(i->is_ready == (i->state == SLOT_RUNNABLE && !i->is_stopped));
 	assert(i->is_ready == is_in(&cpu->ready[i->priority], &i->ready_link));
 	if (i->state == SLOT_SENDING) {
-		const struct slot *target = slot_of(i->peer);
+		const struct slot *target = slot_of_any(i->peer);
 		assert(target && is_in(&target->senders, &i->sender_link));
 	} else {
-		assert(list_is_empty(&i->sender_link));
+		assert(!list_is_empty(&i->sender_link) == (i->state == SLOT_PARKED));
 	}
-	if (i->state == SLOT_WAITING_REPLY) {
-		assert(slot_of(i->peer));
+	if (i->state == SLOT_PARKED) {
+		assert(is_in(&slot_of_any(i->peer)->parked, &i->sender_link));
+	}
+	if (i->state == SLOT_WAITING_REPLY || (i->state == SLOT_RECEIVING && i->peer >= 0)) {
+		assert(slot_of_any(i->peer));
+	}
+	if (!list_is_empty(&i->event_link)) {
+		assert(is_in(&slot_supervisor(slot)->events, &i->event_link));
 	}
 	if (i->is_foreign) {
 		assert(i->context.result >= 0);
@@ -305,6 +390,11 @@ static void check_slot(const struct slot *slot)
 {
 	uint64_t notified = slot->notified_by_kernel;
 
+	assert(slot->number == SUPERVISOR || slot_of_any(slot->supervisor));
+	assert(!is_ending(slot->number) || slot->instance->state == SLOT_STOPPED);
+	for (uint32_t i = 0; i < N_TEST; i++) {
+		assert(!(slot->notified_by[0] >> i & 1) || slot_at(i)->is_known);
+	}
 	assert(slot->async == queues[slot->instance->space->id]);
 	assert((slot->alarm_at != 0) == is_in(&cpu_this()->alarms, &slot->alarm_link));
 
@@ -333,19 +423,22 @@ static void check_all(void)
 static void step(void)
 {
 	bool was_sending[N_TEST];
+	endpoint_t was[N_TEST];
 	uint32_t number = draw(N_TEST);
 
 	for (uint32_t i = 0; i < N_TEST; i++) {
 		was_sending[i] = slot_at(i)->instance->state == SLOT_SENDING;
+		was[i] = slot_at(i)->endpoint;
 	}
 	if (slot_at(number)->instance->is_ready && draw(4)) {
 		run(slot_at(number)->instance);
-	} else {
+	} else if (!is_ending(number)) {
 		act(number);
 	}
 	for (uint32_t i = 0; i < N_TEST; i++) {
 		const struct instance *instance = slot_at(i)->instance;
-		if (was_sending[i] && instance->state == SLOT_WAITING_REPLY) {
+		if (was_sending[i] && was[i] == slot_at(i)->endpoint &&
+		        instance->state == SLOT_WAITING_REPLY) {
 			assert(n_received[instance->is_foreign ? instance->context.args[0]
 			                                       : instance->context.message.w[0]] ==
 			        1);
@@ -378,15 +471,15 @@ static void test_events(void)
 
 	close_slot(3);
 	open_slot(3);
-	while (event_take(slot_at(SUPERVISOR)->endpoint, &event)) {
+	while (event_take(slot_at(SUPERVISOR), &event)) {
 		/* of foreign slots */
 	}
 	sched_unready(slot->instance);
 	event_raise(slot->instance, SLOT_REPORTED, SLOT_EVENT_REPORT, w);
-	assert(!event_take(slot_at(2)->endpoint, &event));
-	assert(event_take(slot_at(SUPERVISOR)->endpoint, &event));
+	assert(!event_take(slot_at(2), &event));
+	assert(event_take(slot_at(SUPERVISOR), &event));
 	assert(event.endpoint == slot->endpoint && event.w[4] == 5);
-	assert(!event_take(slot_at(SUPERVISOR)->endpoint, &event));
+	assert(!event_take(slot_at(SUPERVISOR), &event));
 	instance_state_set(slot->instance, SLOT_RUNNABLE);
 	check_all();
 }
@@ -522,6 +615,69 @@ static void test_no_memory(void)
 	assert(slot_number_free(true) == N_SLOTS && slot_number_free(false) == N_SLOTS);
 }
 
+static void open_under(uint32_t number, endpoint_t supervisor)
+{
+	open_slot(number);
+	slot_at(number)->supervisor = supervisor;
+	slot_of(supervisor)->is_known = 1;
+}
+
+/*
+ * A supervisor ends while it opens a slot that many wait for: they go on, and the slot belongs to that
+ * one's own supervisor, and so on.
+ */
+static void test_orphans(void)
+{
+	const uint32_t manager = N_TEST, nested = N_TEST + 1, ward = N_TEST + 2;
+	const uint32_t first = N_TEST + 3, end = N_TEST + 6;
+
+	open_under(manager, slot_at(SUPERVISOR)->endpoint);
+	open_under(nested, slot_at(manager)->endpoint);
+	open_under(ward, slot_at(nested)->endpoint);
+	slot_hold(slot_at(ward));
+	for (uint32_t i = first; i < end; i++) {
+		open_slot(i);
+		sched_unready(slot_at(i)->instance);
+		assert(ipc_park(slot_at(i)->instance, slot_at(ward)) == KCALL_PENDING);
+	}
+	slot_unhold(slot_at(ward));
+	assert(!slot_unpark(slot_at(ward)));
+	close_slot(nested);
+	assert(slot_at(ward)->supervisor == slot_at(manager)->endpoint);
+	for (uint32_t i = first; i < end; i++) {
+		assert(slot_at(i)->instance->state == SLOT_RUNNABLE);
+		close_slot(i);
+	}
+	close_slot(manager);
+	assert(slot_at(ward)->supervisor == slot_at(SUPERVISOR)->endpoint);
+	close_slot(ward);
+}
+
+/* What one that is ending has left with others is nobody's; it ends in more than one piece. */
+static void test_ending_notified(void)
+{
+	const uint32_t source = N_TEST, first = N_TEST + 1, end = N_TEST + 5;
+	struct slot *slot, *target;
+	uint64_t progress = 0;
+
+	for (uint32_t i = source; i < end; i++) {
+		open_slot(i);
+		sched_unready(slot_at(i)->instance);
+		slot_at(i)->instance->is_foreign = 0;
+	}
+	slot = slot_at(source);
+	target = slot_at(first);
+	assert(ipc_notify(slot->instance, target->endpoint) == E_OK);
+	for (uint32_t i = first + 1; i < end; i++) {
+		assert(ipc_send(slot_at(i)->instance, slot->endpoint) == KCALL_PENDING);
+	}
+	assert(!slot_close(slot, &progress) && slot->n_senders == 1);
+	assert(ipc_receive(target->instance, EP_ANY) == KCALL_PENDING && target->pending == 0);
+	for (uint32_t i = source; i < end; i++) {
+		close_slot(i);
+	}
+}
+
 static void test_faults(void)
 {
 	struct instance *instance = slot_at(4)->instance;
@@ -563,6 +719,8 @@ int main(int argc, char **argv)
 	test_queues();
 	test_faults();
 	test_numbers();
+	test_orphans();
+	test_ending_notified();
 	test_no_memory();
 	return 0;
 }
