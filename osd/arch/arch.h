@@ -30,6 +30,8 @@ struct arch_cpu *cpu_storage(uint32_t number);
 void kcall_dispatch(struct instance *self, uint64_t number);
 /* The instance entered by an instruction that is not its gate page's. */
 _Noreturn void kcall_stray(struct instance *self);
+/* The space whose tables that of this context's instance mirrors; NULL: none. */
+const struct arch_space *context_mirrors(const struct arch_context *ctx);
 /* It touched a page; flags: PAGE_FAULT_*. */
 void fault_page(struct instance *self, vaddr_t address, uint32_t flags);
 /* Any other exception; reason: enum fault_reason. */
@@ -147,9 +149,11 @@ void arch_space_root_init(void *root);
 void arch_gate_write(void *page);
 /*
  * Translations of n pages from va on are gone or are others now, and tables above them may be: no
- * CPU uses the old ones when this returns. NULL: in any space.
+ * CPU uses the old ones when this returns. The second is for a table that spaces mirror: of these,
+ * too.
  */
 void arch_space_gone(const struct arch_space *space, vaddr_t va, uint64_t n_pages);
+void arch_space_gone_mirrored(const struct arch_space *space, vaddr_t va, uint64_t n_pages);
 
 /* Clock and timer. Nanoseconds since boot, never backwards. */
 nsec_t arch_clock(void);

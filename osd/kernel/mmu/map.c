@@ -120,10 +120,14 @@ static err_t map_table_for(struct mmu_space *space, const struct space_op *map,
 	return E_OK;
 }
 
-/* Translations of a part are gone: of this space, or, where the table is mirrored, of any. */
+/* Translations of a part are gone, where the table is mirrored, in mirrors, too. */
 static void map_gone(const struct mmu_space *space, paddr_t table, vaddr_t va, uint32_t n_pages)
 {
-	arch_space_gone(frame_table_sharers(table) == 0 ? &space->arch : NULL, va, n_pages);
+	if (frame_table_sharers(table) == 0) {
+		arch_space_gone(&space->arch, va, n_pages);
+	} else {
+		arch_space_gone_mirrored(&space->arch, va, n_pages);
+	}
 }
 
 static void map_fill(struct mmu_space *space, const struct space_op *map, paddr_t table)
@@ -264,7 +268,11 @@ err_t mmu_unmap(struct mmu_space *space, vaddr_t va, uint32_t n_pages)
 		table_spare(space, table);
 		table_entry_drop(space, va);
 	}
-	arch_space_gone(is_shared ? NULL : &space->arch, va, n_pages);
+	if (is_shared) {
+		arch_space_gone_mirrored(&space->arch, va, n_pages);
+	} else {
+		arch_space_gone(&space->arch, va, n_pages);
+	}
 	return E_OK;
 }
 

@@ -25,6 +25,14 @@ struct space *space_of(space_t id)
 	return space != NULL && !space->is_closing ? space : NULL;
 }
 
+const struct arch_space *context_mirrors(const struct arch_context *ctx)
+{
+	const struct instance *instance = (const struct instance *)(const void *)ctx;
+	const struct mmu_space *source = instance->space->mmu.source;
+
+	return source != NULL ? &source->arch : NULL;
+}
+
 err_t space_open(paddr_t root, endpoint_t owner, struct space **ret_space)
 {
 	for (uint32_t i = 0; i < N_SPACES; i++) {

@@ -111,19 +111,30 @@ bool cpu_is_halted(void)
 	return __atomic_load_n(&remote_halting, __ATOMIC_ACQUIRE);
 }
 
-/* Does a CPU hold translations of this space, or of any? One that waits uses no user's tables. */
+/* Does a CPU hold translations of this space? One that waits for an interrupt uses no user's tables. */
 static bool remote_uses(const struct arch_cpu *cpu, const struct arch_space *space)
 {
-	return space != NULL ? cpu->root == space->root : cpu->root != kmap_root;
+	return cpu->root == space->root;
+}
+
+/* Or of one that mirrors it? Of what has left a CPU that has not looked for something else it is not known. */
+static bool remote_sees(const struct arch_cpu *cpu, const struct arch_space *space)
+{
+	if (remote_uses(cpu, space)) {
+		return true;
+	}
+	return cpu->root != kmap_root &&
+	       (cpu->current == NULL || context_mirrors(cpu->current) == space);
 }
 
 /* All are asked before the first is awaited. */
-static void remote_flush(const struct arch_space *space)
+static void remote_flush(const struct arch_space *space,
+        bool (*is_concerned)(const struct arch_cpu *cpu, const struct arch_space *space))
 {
 	uint32_t own = arch_cpu_this()->id;
 
 	for (uint32_t i = 0; i < n_cpus; i++) {
-		if (i != own && remote_uses(cpu_storage(i), space)) {
+		if (i != own && is_concerned(cpu_storage(i), space)) {
 			remote_request(cpu_storage(i), REQUEST_FLUSH);
 		}
 	}
@@ -134,21 +145,32 @@ static void remote_flush(const struct arch_space *space)
 	}
 }
 
-void arch_space_gone(const struct arch_space *space, vaddr_t va, uint64_t n_pages)
+/* On this CPU. */
+static void remote_forget_own(vaddr_t va, uint64_t n_pages)
 {
-	paddr_t root = arch_cpu_this()->root;
-
-	if (n_cpus > 1) {
-		remote_flush(space);
-	}
-	if (space != NULL && space->root != root) {
-		return;
-	}
 	if (n_pages > GONE_PAGES_MAX) {
-		cr3_write(root);
+		cr3_write(arch_cpu_this()->root);
 		return;
 	}
 	for (uint64_t i = 0; i < n_pages; i++) {
 		invlpg(va + i * PAGE_SIZE);
 	}
+}
+
+void arch_space_gone(const struct arch_space *space, vaddr_t va, uint64_t n_pages)
+{
+	if (n_cpus > 1) {
+		remote_flush(space, remote_uses);
+	}
+	if (space->root == arch_cpu_this()->root) {
+		remote_forget_own(va, n_pages);
+	}
+}
+
+void arch_space_gone_mirrored(const struct arch_space *space, vaddr_t va, uint64_t n_pages)
+{
+	if (n_cpus > 1) {
+		remote_flush(space, remote_sees);
+	}
+	remote_forget_own(va, n_pages);
 }

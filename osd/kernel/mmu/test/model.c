@@ -64,19 +64,34 @@ vaddr_t model_table_va(uint32_t table)
 	       table % MACHINE_PLACE_TABLES * MMU_TABLE_BYTES;
 }
 
+static void model_forget(struct model *m, vaddr_t va, uint64_t n_pages)
+{
+	m->is_gone = true;
+	for (uint32_t t = 0; t < N_TABLES; t++) {
+		for (uint32_t i = 0; i < PTE_N; i++) {
+			if (model_table_va(t) + i * PAGE_SIZE - va < n_pages * PAGE_SIZE) {
+				m->cached[t][i] = (struct page){0};
+			}
+		}
+	}
+}
+
 void arch_space_gone(const struct arch_space *space, vaddr_t va, uint64_t n_pages)
 {
 	for (struct model *m = models; m < models + N_MODEL_SPACES; m++) {
-		if (space != NULL && space != &m->real.arch) {
-			continue;
+		if (space == &m->real.arch) {
+			model_forget(m, va, n_pages);
 		}
-		m->is_gone = true;
-		for (uint32_t t = 0; t < N_TABLES; t++) {
-			for (uint32_t i = 0; i < PTE_N; i++) {
-				if (model_table_va(t) + i * PAGE_SIZE - va < n_pages * PAGE_SIZE) {
-					m->cached[t][i] = (struct page){0};
-				}
-			}
+	}
+}
+
+/* Nobody else is asked to: by what the space itself says of whom it mirrors. */
+void arch_space_gone_mirrored(const struct arch_space *space, vaddr_t va, uint64_t n_pages)
+{
+	for (struct model *m = models; m < models + N_MODEL_SPACES; m++) {
+		if (space == &m->real.arch ||
+		        (m->real.source != NULL && space == &m->real.source->arch)) {
+			model_forget(m, va, n_pages);
 		}
 	}
 }
