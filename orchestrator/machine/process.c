@@ -275,6 +275,7 @@ static int machine_spawn(struct machine *machine)
 	        .dir = machine->dir,
 	        .accel = config->machine_accel,
 	        .memory_bytes = config->machine_memory_bytes,
+	        .n_cpus = config->machine_cpus,
 	};
 	struct qemu_command command;
 	struct child_job job = {

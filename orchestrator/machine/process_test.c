@@ -82,6 +82,7 @@ int main(void)
 	struct config config = {.kernel = "none",
 	        .machine_accel = "tcg",
 	        .machine_memory_bytes = 1 << 20,
+	        .machine_cpus = 1,
 	        .boot_timeout_usec = UINT64_C(60000000)};
 	struct machines machines = {.config = &config, .ops = &ops, .arg = &n_down};
 	struct machine machine = {.machines = &machines, .pidfd = -1};

@@ -24,6 +24,10 @@ import wire  # noqa: E402
 SERVICES = ' '.join([*shipped.machine(), 'assist', 'load'])
 # Finds hangs: a host with other work to do is a hundred times as slow as one without.
 DEADLINE = 120
+# Of the machines of a lab.
+CPUS = int(os.environ.get('SAMSARA_CPUS', '1'))
+# Virtual CPUs wait for each other, for as long as the host runs something else in place of one of them.
+SLOW = ('prepare_timeout: "60s"', 'transfer_timeout: "60s"', 'timeout: "150s"')
 # Of a command whose layout this host is to make: what a test looks at, or takes away, is here.
 HOST = ('--layout', 'host')
 
@@ -99,10 +103,11 @@ class Lab:
             self.kit_copy(name)
         self.sign(*self.services.split())
         with open(self.config, 'w') as f:
-            config = f'update:\n  layout: {self.layout}\n' if self.layout else ''
+            config = [*([f'layout: {self.layout}'] if self.layout else []), *(SLOW if CPUS > 1 else [])]
+            config = 'update:\n' + ''.join(f'  {line}\n' for line in config) if config else ''
             f.write(f'state_dir: "{self.dir}/state"\ncontrol_socket: "{self.socket}"\n'
                     f'keyring: "{self.keys}"\n'
-                    f'{config}{self.more_config}machine:\n  services: "{self.services}"\n')
+                    f'{config}{self.more_config}machine:\n  services: "{self.services}"\n  cpus: "{CPUS}"\n')
 
     def kit_source(self, name):
         return self.program('osd', name + '.kit')

@@ -80,6 +80,7 @@ static void qemu_board(struct qemu_command *command, const struct qemu_machine *
 	qemu_option(command, "-cpu", text_copy(!strcmp(accel, "kvm") ? "host" : "max"));
 	qemu_option(command, "-m",
 	        text_format("%lluM", (unsigned long long)(machine->memory_bytes / QEMU_MIB)));
+	qemu_option(command, "-smp", text_format("%llu", (unsigned long long)machine->n_cpus));
 	qemu_option(command, "-global", text_copy("virtio-mmio.force-legacy=false"));
 	qemu_word(command, text_copy("-nodefaults"));
 	qemu_word(command, text_copy("-no-user-config"));

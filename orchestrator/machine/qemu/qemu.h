@@ -26,6 +26,7 @@ struct qemu_machine {
 	const char *dir;
 	const char *accel; /* auto, kvm, tcg */
 	uint64_t memory_bytes;
+	uint64_t n_cpus;
 };
 
 /* The words of a command line; owned. */

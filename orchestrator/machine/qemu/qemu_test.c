@@ -80,7 +80,7 @@ static void test_command(void)
 	static const char *const expected[] = {"qemu", "-M",
 	        ("microvm,acpi=on,ioapic2=off,rtc=off,pit=on,pic=on,isa-serial=on,"
 	         "auto-kernel-cmdline=off"),
-	        "-accel", "tcg", "-cpu", "max", "-m", "64M", "-global",
+	        "-accel", "tcg", "-cpu", "max", "-m", "64M", "-smp", "2", "-global",
 	        "virtio-mmio.force-legacy=false", "-nodefaults", "-no-user-config", "-no-reboot",
 	        "-display", "none", "-device", "virtio-serial-device", "-chardev",
 	        "socket,id=port,path=/d/port.sock,server=on,wait=off", "-device",
@@ -93,7 +93,8 @@ static void test_command(void)
 	        .kernel = "samsara",
 	        .dir = "/d",
 	        .accel = "tcg",
-	        .memory_bytes = 64u << 20};
+	        .memory_bytes = 64u << 20,
+	        .n_cpus = 2};
 	struct qemu_command command;
 
 	assert(unsetenv("SAMSARA_ACCEL") == 0);
