@@ -25,6 +25,7 @@
 #include "ctl/client/place.h"
 #include "ctl/cmd/policy_files.h"
 #include "ctl/make/run.h"
+#include "host/kvm/kvm.h"
 #include "keyring/keyring.h"
 #include "proto/envelope/signer.h"
 #include "version.h"
@@ -104,36 +105,28 @@ static void doctor_qemu(struct doctor *doctor, struct doctor_line *line)
 	}
 }
 
-/* Whether the CPU says that it can; /dev/kvm may be there all the same. */
-static bool doctor_cpu_can(void)
-{
-	FILE *info = fopen("/proc/cpuinfo", "re");
-	char line[4096];
-	bool can = false;
-
-	while (info && !can && fgets(line, sizeof(line), info)) {
-		can = !strncmp(line, "flags", 5) && (strstr(line, " vmx") || strstr(line, " svm"));
-	}
-	if (info) {
-		(void)fclose(info);
-	}
-	return can;
-}
-
 /* Without KVM machines run as well, and several times slower. */
 static void doctor_kvm(struct doctor *doctor, struct doctor_line *line)
 {
-	if (!doctor_cpu_can()) {
+	switch (kvm_ask(KVM_CPUS, KVM_DEVICE)) {
+	case KVM_READY:
+		doctor_say(line, DOCTOR_OK, NULL, KVM_DEVICE " can be used");
+		break;
+	case KVM_NO_CPU:
 		doctor_say(line, DOCTOR_OK, NULL,
 		        "this CPU has no vmx or svm; machines run under TCG, slower");
-	} else if (access("/dev/kvm", R_OK | W_OK) == 0) {
-		doctor_say(line, DOCTOR_OK, NULL, "/dev/kvm can be used");
-	} else if (errno == EACCES) {
-		doctor_say(line, DOCTOR_WARN, "put the user of lud into the group of /dev/kvm",
-		        "/dev/kvm is there and this user may not use it; machines run under TCG, "
-		        "slower");
-	} else {
-		doctor_say(line, DOCTOR_OK, NULL, "no /dev/kvm; machines run under TCG, slower");
+		break;
+	case KVM_DENIED:
+		doctor_say(line, DOCTOR_WARN, "put the user of lud into the group of " KVM_DEVICE,
+		        KVM_DEVICE " is there and this user may not use it; machines run under "
+		                   "TCG, slower");
+		break;
+	case KVM_NO_DEVICE:
+		doctor_say(
+		        line, DOCTOR_OK, NULL, "no " KVM_DEVICE "; machines run under TCG, slower");
+		break;
+	case _KVM_STATE_N:
+		break;
 	}
 }
 

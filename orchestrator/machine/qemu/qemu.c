@@ -14,24 +14,9 @@
 #include <unistd.h>
 
 #include "host/base/file.h"
+#include "host/kvm/kvm.h"
 
 #define QEMU_MIB (1u << 20)
-
-/* Both are needed: a CPU that can, and the right to use it. */
-static bool qemu_cpu_has_kvm(void)
-{
-	_cleanup_(file_closep) FILE *file = fopen("/proc/cpuinfo", "re");
-	_cleanup_(freep) char *line = NULL;
-	size_t size = 0;
-
-	while (file && getline(&line, &size, file) > 0) {
-		if (!strncmp(line, "flags", 5)) {
-			return (strstr(line, " vmx") || strstr(line, " svm")) &&
-			       access("/dev/kvm", R_OK | W_OK) == 0;
-		}
-	}
-	return false;
-}
 
 /*
  * The environment wins, so that tests run alike everywhere. What is not `kvm` is `tcg`: the
@@ -45,7 +30,7 @@ const char *qemu_accel(const char *wanted)
 		wanted = forced;
 	}
 	if (!strcmp(wanted, "auto")) {
-		return qemu_cpu_has_kvm() ? "kvm" : "tcg";
+		return kvm_ask(KVM_CPUS, KVM_DEVICE) == KVM_READY ? "kvm" : "tcg";
 	}
 	return !strcmp(wanted, "kvm") ? "kvm" : "tcg";
 }
