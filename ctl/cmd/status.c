@@ -170,8 +170,11 @@ static void status_print(const Control__Status *status)
 		        resources->stage_used, resources->stage_limit);
 	}
 	if (machine->kernel_generation) {
-		printf("kernel generation %" PRIu64 ": its place was drawn for the last start\n",
-		        machine->kernel_generation);
+		printf("kernel generation %" PRIu64 ": its place was drawn %s\n",
+		        machine->kernel_generation,
+		        machine->state == CONTROL__MACHINE_STATE__MACHINE_UP
+		                ? "for this start"
+		                : "when a start was last tried");
 	}
 	status_services(status);
 	if (status->no_kits) {

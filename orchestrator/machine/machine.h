@@ -158,7 +158,10 @@ bool machine_makes_layouts(const struct machine *machine);
  * Starts the process from the boot image in its directory. done gets NULL or what
  * went wrong. A process that runs already is taken over, and a launch that nobody waits for any
  * more is waited for again. -EBUSY: somebody does, or it is not ours to start now.
+ * MACHINE_E_NO_KERNEL: the kernel that was moved for this start is gone. Where no process comes of it
+ * the boot image, which holds a seed, goes.
  */
+enum { MACHINE_E_NO_KERNEL = 1 };
 typedef void (*machine_launch_fn)(const struct failure *failure, void *arg);
 int __must_check machine_launch(struct machine *machine, machine_launch_fn done, void *arg);
 /* Takes up the channel of an attached machine, or of one that was launched. */

@@ -3,7 +3,7 @@
  * daemon, so the child that lud starts ends as soon as the machine runs, and the process that
  * stays is known by its pidfile and its command line (qemu_find()) and watched by a pidfd. So
  * it outlives lud, and a new lud finds it in the same way. The boot image is deleted as soon
- * as QEMU has it.
+ * as QEMU has it, or is known not to start.
  *
  * An end that was asked for, or that the last line of the debug log says was ordered, is
  * STOPPED; any other is DOWN, with the panic that stands in that log.
@@ -232,6 +232,7 @@ static void machine_on_launched(const struct child_result *result, void *arg)
 	}
 	machine->launcher = child_worker_free(machine->launcher);
 	if (r < 0) {
+		machine_image_forget(machine);
 		machine_launch_end(machine, &failure);
 		return;
 	}
@@ -252,16 +253,35 @@ static int machine_logs_make(const struct machine *machine)
 	return err_up(r);
 }
 
-/* The one that was moved for this start, or, without it, the one that was linked. The caller frees it. */
+/*
+ * The one that was moved for this start, which is not replaced by any other, or the one that was linked where none was
+ * moved. NULL: the moved one is gone. The caller frees it.
+ */
 static char *machine_kernel(const struct machine *machine)
 {
-	char *moved = text_format("%s/" QEMU_KERNEL, machine->dir);
+	char *moved;
 
-	if (access(moved, F_OK) == 0) {
-		return moved;
+	if (!machine->row.kernel) {
+		return text_copy(machine->machines->config->kernel);
 	}
-	free(moved);
-	return text_copy(machine->machines->config->kernel);
+	moved = text_format("%s/" QEMU_KERNEL, machine->dir);
+	if (access(moved, F_OK) < 0) {
+		free(moved);
+		return NULL;
+	}
+	return moved;
+}
+
+/* What image and kernel were made for; the configuration may have another value by now. */
+static uint64_t machine_memory(const struct machine *machine)
+{
+	_cleanup_(freep) char *path = text_format("%s/" QEMU_MEMORY, machine->dir);
+	_cleanup_(file_closep) FILE *file = fopen(path, "re");
+	unsigned long long bytes;
+
+	return file && fscanf(file, "%llu", &bytes) == 1
+	               ? bytes
+	               : machine->machines->config->machine_memory_bytes;
 }
 
 /* The child ends when the daemon runs, or after machine.boot_timeout. */
@@ -274,7 +294,7 @@ static int machine_spawn(struct machine *machine)
 	        .kernel = kernel,
 	        .dir = machine->dir,
 	        .accel = config->machine_accel,
-	        .memory_bytes = config->machine_memory_bytes,
+	        .memory_bytes = machine_memory(machine),
 	        .n_cpus = config->machine_cpus,
 	};
 	struct qemu_command command;
@@ -283,8 +303,12 @@ static int machine_spawn(struct machine *machine)
 	        .done = machine_on_launched,
 	        .arg = machine,
 	};
-	int r = machine_logs_make(machine);
+	int r;
 
+	if (!kernel) {
+		return MACHINE_E_NO_KERNEL;
+	}
+	r = machine_logs_make(machine);
 	if (r < 0) {
 		return err_up(r);
 	}
@@ -319,9 +343,10 @@ int machine_launch(struct machine *machine, machine_launch_fn done, void *arg)
 	}
 	err_forget();
 	r = machine_spawn(machine);
-	if (r < 0) {
+	if (r) {
 		machine->launch_done = NULL;
-		return err_up(r);
+		machine_image_forget(machine);
+		return r < 0 ? err_up(r) : r;
 	}
 	machine_set_phase(machine, MACHINE_IS_LAUNCHED, "");
 	return 0;
@@ -361,7 +386,10 @@ int machine_stop(struct machine *machine, machine_stop_fn done, void *arg)
 	}
 	machine->stop_done = done;
 	machine->stop_arg = arg;
-	machine->launcher = child_worker_free(machine->launcher);
+	if (machine->launcher) {
+		machine->launcher = child_worker_free(machine->launcher);
+		machine_image_forget(machine);
+	}
 	if (machine->launch_done) {
 		machine_launch_end(machine, &stopped);
 	}

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "host/base/file.h"
 #include "orchestrator/machine/priv.h"
@@ -33,10 +34,11 @@ static void on_down(struct machine *machine, void *arg)
 	(*(unsigned int *)arg)++;
 }
 
-/* The script returns 3 as soon as somebody writes to the pipe beside it. */
+/* The script keeps its words, and returns 3 as soon as somebody writes to the pipe beside it. */
 static void script_make(const char *path, const char *fifo)
 {
-	_cleanup_(freep) char *text = text_format("#!/bin/sh\nread word <%s\nexit 3\n", fifo);
+	_cleanup_(freep) char *text = text_format(
+	        "#!/bin/sh\necho \"$*\" >%s.words\nread word <%s\nexit 3\n", path, fifo);
 
 	assert(file_write(path, text, strlen(text)) == 0);
 	assert(chmod(path, 0700) == 0 && mkfifo(fifo, 0600) == 0);
@@ -72,6 +74,77 @@ static void test_launch(struct machine *machine, const char *fifo)
 	assert(!strcmp(machine_why(machine), second.cause));
 }
 
+/* Runs the launch to its end, which is the script's. */
+static void launch_fails(struct machine *machine, const char *fifo)
+{
+	struct asker asker = {0};
+
+	assert(machine_launch(machine, on_done, &asker) == 0);
+	script_return(fifo);
+	while (!asker.n_calls) {
+		assert(event_base_loop(machine->machines->base, EVLOOP_ONCE) == 0);
+	}
+}
+
+static bool dir_has(const struct machine *machine, const char *name)
+{
+	_cleanup_(freep) char *path = text_format("%s/%s", machine->dir, name);
+
+	return access(path, F_OK) == 0;
+}
+
+static void dir_put(const struct machine *machine, const char *name, const char *text)
+{
+	_cleanup_(freep) char *path = text_format("%s/%s", machine->dir, name);
+
+	assert(file_write_unsynced(path, text, strlen(text)) == 0);
+}
+
+/* The image has a seed, and is of no use to anybody once QEMU has not started. */
+static void test_image_goes(struct machine *machine, const char *fifo)
+{
+	dir_put(machine, QEMU_IMAGE, "a seed");
+	launch_fails(machine, fifo);
+	assert(!dir_has(machine, QEMU_IMAGE));
+}
+
+/* Whether QEMU was given these words. */
+static bool words_have(const struct machine *machine, const char *words)
+{
+	_cleanup_(freep) char *path = text_format("%s/qemu.words", machine->dir);
+	_cleanup_(freep) uint8_t *text = NULL;
+	size_t size;
+
+	assert(file_read(path, 65536, &text, &size) == 0);
+	return memmem(text, size, words, strlen(words)) != NULL;
+}
+
+/* A machine has the memory that image and kernel were made for; without such a word that of the configuration. */
+static void test_memory(struct machine *machine, const char *fifo)
+{
+	launch_fails(machine, fifo);
+	assert(words_have(machine, " -m 1M "));
+	dir_put(machine, QEMU_MEMORY, "100663296\n");
+	launch_fails(machine, fifo);
+	assert(words_have(machine, " -m 96M "));
+}
+
+/* A kernel that was moved and is gone is not replaced by the one that was linked. */
+static void test_kernel_gone(struct machine *machine, const char *fifo)
+{
+	struct asker asker = {0};
+
+	machine->row.kernel = 3;
+	dir_put(machine, QEMU_IMAGE, "a seed");
+	assert(machine_launch(machine, on_done, &asker) == MACHINE_E_NO_KERNEL);
+	assert(!machine->launcher && !machine->launch_done && !asker.n_calls);
+	assert(!dir_has(machine, QEMU_IMAGE));
+	dir_put(machine, QEMU_KERNEL, "moved");
+	launch_fails(machine, fifo);
+	assert(words_have(machine, "/" QEMU_KERNEL " -initrd "));
+	machine->row.kernel = 0;
+}
+
 int main(void)
 {
 	static const struct machines_ops ops = {.down = on_down};
@@ -98,6 +171,9 @@ int main(void)
 	machine_tally(&machine);
 	test_launch(&machine, fifo);
 	assert(n_down == 1);
+	test_image_goes(&machine, fifo);
+	test_memory(&machine, fifo);
+	test_kernel_gone(&machine, fifo);
 	machine_tally_end(&machine);
 	free(machines.notable);
 	event_base_free(machines.base);

@@ -219,8 +219,22 @@ def test_kernel_drawn(world):
         end(0)
         assert luctl.wait(100) == 0 and os.path.exists(home + '/kernel')
         assert world.json('machine', 'show', 'own')['machine']['kernel_generation'] == 1
-        assert 'kernel generation 1:' in world.luctl('machine', 'show', 'own')
+        assert 'kernel generation 1: its place was drawn for this start' in world.luctl('machine', 'show', 'own')
+        with open(home + '/memory', encoding='ascii') as f:
+            assert int(f.read()) == 256 << 20
         assert 'kernel generation 1' in world.luctl('job', 'show', '1')
+
+
+def test_start_fails(world):
+    """Where QEMU does not start, the image with its seed goes, and the kernel's place is that of an attempt."""
+    with launching(world) as (luctl, machine, end):
+        home = os.path.dirname(machine.path)
+        assert os.path.exists(home + '/boot.img')
+        end(3)
+        assert 'QEMU did not start' in luctl.communicate(timeout=100)[0] and luctl.returncode == 1
+        assert not os.path.exists(home + '/boot.img')
+        assert 'kernel generation 1: its place was drawn when a start was last tried' in world.luctl(
+            'machine', 'show', 'own')
 
 
 def test_kernel_linked(world):

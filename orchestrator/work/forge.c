@@ -11,6 +11,7 @@
 #include "orchestrator/work/forge.h"
 
 #include <errno.h>
+#include <libgen.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/queue.h>
@@ -157,6 +158,17 @@ static bool forge_lacks_room(const char *said)
 	return false;
 }
 
+/* Where the worker writes, and where what it makes is put: beside the file that it is to become, or into the store. */
+static void forge_remedy_room(const struct forge_task *task, char *ret_text, size_t size)
+{
+	_cleanup_(freep) char *out = text_copy(task->out ? task->out : "");
+
+	snprintf(ret_text, size,
+	        "make room for %.70s and %.70s, bytes or inodes (`df -h`, `df -i`), and see that "
+	        "they are writable; then ask again",
+	        task->forge->benches, task->out ? dirname(out) : task->forge->store);
+}
+
 /* What a person can do, by the nearest reason that fits; the last is for all else. */
 static void forge_remedy(
         const struct forge_task *task, const char *said, char *ret_text, size_t size)
@@ -164,10 +176,7 @@ static void forge_remedy(
 	const struct forge *forge = task->forge;
 
 	if (forge_lacks_room(said)) {
-		snprintf(ret_text, size,
-		        "make room for %.60s and %.60s, bytes or inodes (`df -h`, `df -i`), and "
-		        "see that they are writable; then ask again",
-		        forge->benches, forge->store);
+		forge_remedy_room(task, ret_text, size);
 	} else if (strstr(said, forge->root)) {
 		snprintf(ret_text, size, "`luctl keys list` says what is wrong with the keyring");
 	} else if (task->source && forge->user.separate && strstr(said, strerror(EACCES))) {

@@ -181,6 +181,17 @@ static void image_kernel(const struct job *job, const char *dir)
 	explicit_bzero(seed, sizeof(seed));
 }
 
+/* Said to the launch, which may be another lud's, with another configuration. */
+static int image_memory(const struct job *job, const char *dir)
+{
+	_cleanup_(freep) char *path = text_format("%s/" QEMU_MEMORY, dir);
+	char text[32];
+	int n = snprintf(text, sizeof(text), "%" PRIu64 "\n",
+	        job->engine->parts.config->machine_memory_bytes);
+
+	return err_up(file_write_unsynced(path, text, (size_t)n));
+}
+
 /* With the statement signed, the list of the image can be written. */
 static void image_stated(
         const struct failure *failure, const uint8_t *envelope, size_t size, void *arg)
@@ -202,6 +213,9 @@ static void image_stated(
 	}
 	if (!r) {
 		r = image_list(job, dir, list);
+	}
+	if (!r) {
+		r = image_memory(job, dir);
 	}
 	if (r < 0) {
 		job_start_fail(job, "the boot image cannot be prepared", r);

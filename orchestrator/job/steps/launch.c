@@ -4,6 +4,7 @@
  * and does not run them is given as long as it may take to boot.
  */
 #include <errno.h>
+#include <inttypes.h>
 #include <string.h>
 
 #include "host/base/file.h"
@@ -29,12 +30,29 @@ static void launch_on_done(const struct failure *failure, void *arg)
 	job_done(arg, "", NULL, NULL);
 }
 
+/* Somebody took it away: no other kernel is started in its place. The next start moves one again. */
+static void launch_lacks_kernel(struct job *job)
+{
+	const struct machine_row *row = machine_row(job->machine);
+	struct failure failure;
+	char remedy[sizeof(failure.remedy)];
+
+	snprintf(remedy, sizeof(remedy), "`luctl machine start %s` makes another one", row->name);
+	failure_set(&failure, "no-kernel", machine_dir(job->machine), remedy,
+	        "the kernel that was moved for this start (generation %" PRIu64
+	        ") is not there any more",
+	        row->kernel);
+	job_fail(job, JOB_FAILED, &failure);
+}
+
 /* A process that a lud before us started is taken over. */
 void job_step_launch(struct job *job)
 {
 	int r = machine_launch(job->machine, launch_on_done, job);
 
-	if (r < 0) {
+	if (r == MACHINE_E_NO_KERNEL) {
+		launch_lacks_kernel(job);
+	} else if (r < 0) {
 		job_start_fail(job, "QEMU cannot be started", r);
 	}
 }

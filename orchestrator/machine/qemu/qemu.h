@@ -17,6 +17,7 @@
 #define QEMU_IMAGE "boot.img"
 #define QEMU_KERNEL                                                                                \
 	"kernel" /* moved for this start; absent: the machine has the one that was linked */
+#define QEMU_MEMORY "memory" /* bytes for which both were made */
 #define QEMU_SERIAL_LOG "serial.log"
 #define QEMU_DEBUG_LOG "debug.log"
 
