@@ -162,10 +162,9 @@ static int main_unknown(int argc, char *argv[])
 		}
 	}
 	if (!n && argc > 1) {
-		(void)ctl_fail(CTL_USAGE, "", NULL, "there is no command `%s`", argv[1]);
-		fputc('\n', stderr);
-	}
-	if (!n) {
+		(void)ctl_fail(CTL_USAGE, "", "`luctl --help` lists all commands",
+		        "there is no command `%s`", argv[1]);
+	} else if (!n) {
 		main_help(stderr);
 	}
 	return CTL_USAGE;
@@ -181,7 +180,8 @@ static int main_run(int argc, char **argv)
 	struct options options;
 	int words, code;
 
-	if (argc > 1 && (!strcmp(argv[1], "--help") || !strcmp(argv[1], "help"))) {
+	if (argc > 1 && (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") ||
+	                        !strcmp(argv[1], "help"))) {
 		main_help(stdout);
 		return CTL_OK;
 	}

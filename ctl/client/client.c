@@ -63,6 +63,7 @@ struct client {
 	uint64_t last_id;
 	uint64_t job;           /* that the newest news was about; 0: none */
 	const char *request_id; /* of the request that waits for its answer; "": none was given */
+	bool needs_key;         /* nobody but this luctl signs what it asks for */
 	bool is_many;           /* it was about others, too */
 	char waits[240];        /* what is known of why it is not over */
 	unsigned int quiet_msec;
@@ -165,6 +166,23 @@ static int client_leave_early(const struct client *client, enum ctl_exit code, c
 	return ctl_fail(code, "", remedy, "%s; lud has not answered yet", why);
 }
 
+/*
+ * luctl goes, and takes the control key with it: a job that has not been signed yet ends without. Whether this one was
+ * is not known here.
+ */
+static int client_leave_unsigned(const struct client *client, enum ctl_exit code, const char *why)
+{
+	_cleanup_(ctl_freep) char *remedy = ctl_format(
+	        "`luctl job cancel %" PRIu64 "` ends it now; then give the command again, "
+	        "and let it run",
+	        client->job);
+	_cleanup_(ctl_freep) char *text = ctl_format(
+	        "%s; job %" PRIu64 " is with lud, and fails if it was not signed yet%s%s%s", why,
+	        client->job, *client->waits ? " (" : "", client->waits, *client->waits ? ")" : "");
+
+	return ctl_fail_as(&(struct ctl_fault){code, "", text, remedy, "", client->job}, false);
+}
+
 /* luctl goes before the job is over, which nothing happens to: says why, and how to come back. */
 static int client_leave(const struct client *client, enum ctl_exit code, const char *why)
 {
@@ -180,6 +198,9 @@ static int client_leave(const struct client *client, enum ctl_exit code, const c
 
 	if (!client->job) {
 		return client_leave_early(client, code, why);
+	}
+	if (client->needs_key) {
+		return client_leave_unsigned(client, code, why);
 	}
 	return ctl_fail_as(&(struct ctl_fault){code, "", text, remedy, "", client->job}, false);
 }
@@ -468,6 +489,17 @@ static void client_note(struct client *client, const Control__Progress *news)
 	}
 }
 
+/* Whether a control key may have to sign it, by luctl, when its turn has come. */
+static bool client_needs_key(const Control__Request *request)
+{
+	int kind = request->body_case;
+
+	return kind == CONTROL__REQUEST__BODY_RESTART ||
+	       (kind == CONTROL__REQUEST__BODY_MACHINE_STOP && !request->machine_stop->force) ||
+	       (kind == CONTROL__REQUEST__BODY_UPDATE && request->update->accept_loss) ||
+	       (kind == CONTROL__REQUEST__BODY_ROLLBACK && request->rollback->accept_loss);
+}
+
 int client_call(struct client *client, Control__Request *request, client_news_fn news, void *arg,
         const Control__Reply **ret_reply)
 {
@@ -475,6 +507,7 @@ int client_call(struct client *client, Control__Request *request, client_news_fn
 	int code = client_send(client, request);
 
 	client->request_id = request->request_id;
+	client->needs_key = client_needs_key(request);
 	while (code == CTL_OK) {
 		code = client_receive(client, &from);
 		if (code != CTL_OK) {

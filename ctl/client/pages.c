@@ -8,9 +8,11 @@
 #include <inttypes.h>
 #include <jansson.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "ctl/base/answer.h"
+#include "ctl/base/table.h"
 #include "ctl/base/text.h"
 #include "ctl/client/command.h"
 
@@ -35,7 +37,19 @@ static void pages_join(const struct pages *pages, json_t **all, json_t *page)
 	*all = page;
 }
 
-int pages_call(const struct options *options, const struct pages *pages, char *ret_cursor)
+/* Into the request; behind the last page nobody asks again. */
+static void pages_seek(const struct pages *pages, const char *cursor)
+{
+	if (pages->at) {
+		*pages->at = strtoull(cursor, NULL, 10);
+	} else {
+		snprintf(pages->at_text, PAGES_CURSOR_SIZE, "%s", cursor);
+	}
+}
+
+/* All pages that are wanted; *ret_n: their rows. */
+static int pages_ask(
+        const struct options *options, const struct pages *pages, char *ret_cursor, size_t *ret_n)
 {
 	uint64_t left = options->limit ? options->limit : UINT64_MAX;
 	bool on = options->limit || pages->whole;
@@ -61,13 +75,50 @@ int pages_call(const struct options *options, const struct pages *pages, char *r
 		if (options->json) {
 			pages_join(pages, &all, command_json(reply));
 		}
-		pages->seek(cursor, pages->arg);
+		pages_seek(pages, cursor);
+		*ret_n += n;
 	} while (on && left && n && *cursor && strcmp(cursor, last) != 0);
 	if (options->json) {
 		answer_add(all);
 	}
 	snprintf(ret_cursor, PAGES_CURSOR_SIZE, "%s", cursor);
 	return CTL_OK;
+}
+
+int pages_call(const struct options *options, const struct pages *pages, char *ret_cursor)
+{
+	size_t n = 0;
+
+	return pages_ask(options, pages, ret_cursor, &n);
+}
+
+/* A list without rows is told, so that nobody takes it for an answer that was lost. */
+static void pages_none(const struct options *options, const struct pages_table *words)
+{
+	if (options->before || *options->after) {
+		puts("nothing stands behind this cursor");
+	} else {
+		printf("%s%s%s %s\n", words->none, options->n_args ? " of " : "",
+		        options->n_args ? options->args[0] : "", words->is);
+	}
+}
+
+int pages_show(const struct options *options, const struct pages *pages,
+        const struct pages_table *words, char *ret_cursor)
+{
+	size_t n = 0;
+	int code = pages_ask(options, pages, ret_cursor, &n);
+
+	if (code != CTL_OK || options->json || !n) {
+		table_free(words->table);
+	} else {
+		table_print(words->table);
+		pages_more(options, words->command, words->option, ret_cursor);
+	}
+	if (code == CTL_OK && !options->json && !n) {
+		pages_none(options, words);
+	}
+	return code;
 }
 
 void pages_more(

@@ -5,7 +5,6 @@
 #include "ctl/cmd/cmd.h"
 
 #include <inttypes.h>
-#include <stdlib.h>
 
 #include "ctl/base/table.h"
 #include "ctl/base/text.h"
@@ -15,7 +14,6 @@
 struct crashes_list {
 	Control__CrashListRequest ask;
 	struct table *table;
-	size_t n;
 };
 
 /* GEN is what lud knew it to run; AFTER is how long it was gone, as the machine's clock says. */
@@ -44,19 +42,10 @@ static size_t crashes_page(const Control__Reply *reply, bool print, void *arg, c
 	for (size_t i = 0; print && i < crashes->n_crashes; i++) {
 		crashes_row(list->table, crashes->crashes[i]);
 	}
-	list->n += crashes->n_crashes;
 	if (crashes->next) {
 		snprintf(cursor, PAGES_CURSOR_SIZE, "%" PRIu64, crashes->next);
 	}
 	return crashes->n_crashes;
-}
-
-/* Puts it into the request; behind the last page nobody asks again. */
-static void crashes_seek(const char *cursor, void *arg)
-{
-	struct crashes_list *list = arg;
-
-	list->ask.before = strtoull(cursor, NULL, 10);
 }
 
 /* Newest first, of one service or of all. */
@@ -77,29 +66,20 @@ int cmd_crashes(const struct options *options)
 	        .limit = &list.ask.limit,
 	        .list = "crashes",
 	        .page = crashes_page,
-	        .seek = crashes_seek,
+	        .at = &list.ask.before,
 	        .arg = &list,
 	};
+	struct pages_table words = {.command = "crashes",
+	        .option = "--before",
+	        .none = "no crash",
+	        .is = "is recorded"};
 	char cursor[PAGES_CURSOR_SIZE];
-	int code;
 
 	list.ask.machine = (char *)options->machine;
 	list.ask.service = options->n_args ? options->args[0] : "";
 	list.ask.before = options->before;
 	request.body_case = CONTROL__REQUEST__BODY_CRASH_LIST;
 	request.crash_list = &list.ask;
-	/* One table for all pages: columns are as wide as the widest of them needs. */
-	list.table = table_new(columns, sizeof(columns) / sizeof(columns[0]));
-	code = pages_call(options, &pages, cursor);
-	if (code == CTL_OK && !options->json && list.n) {
-		table_print(list.table);
-		pages_more(options, "crashes", "--before", cursor);
-	} else {
-		table_free(list.table);
-	}
-	if (code == CTL_OK && !options->json && !list.n) {
-		printf("no crash is recorded%s%s\n", options->n_args ? " of " : "",
-		        options->n_args ? options->args[0] : "");
-	}
-	return code;
+	words.table = list.table = table_new(columns, sizeof(columns) / sizeof(columns[0]));
+	return pages_show(options, &pages, &words, cursor);
 }

@@ -179,7 +179,9 @@ static void diff_layout(
 	diff_bytes(diff, "seed", &a->seed_commit, &b->seed_commit);
 	diff_row(diff, "known outside", a->known_outside ? "yes" : "no",
 	        b->known_outside ? "yes" : "no");
-	diff_row(diff, "size", text_bytes(a->payload_len, from), text_bytes(b->payload_len, to));
+	/* Nobody outside knows the size of what a machine made. */
+	diff_row(diff, "size", a->payload_len ? text_bytes(a->payload_len, from) : "",
+	        b->payload_len ? text_bytes(b->payload_len, to) : "");
 	diff_row(diff, "entropy", diff_entropy(a->effect, from), diff_entropy(b->effect, to));
 }
 

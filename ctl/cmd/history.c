@@ -166,14 +166,6 @@ static size_t history_page(const Control__Reply *reply, bool print, void *arg, c
 	return history->n_generations;
 }
 
-/* Puts it into the request; behind the last page nobody asks again. */
-static void history_seek(const char *cursor, void *arg)
-{
-	struct history_list *list = arg;
-
-	list->ask.before = strtoull(cursor, NULL, 10);
-}
-
 /* The picture is whole, or there is an error; a file that is there is written anew. */
 static int history_draw(const struct options *options, struct history_list *list)
 {
@@ -198,6 +190,27 @@ static int history_draw(const struct options *options, struct history_list *list
 		        (json_int_t)list->n_points));
 	}
 	return CTL_OK;
+}
+
+/*
+ * All that is wanted, as a picture in place of a table. Without --limit that is more than a page: a picture of the
+ * newest few would show no life.
+ */
+static int history_graph(
+        const struct options *options, const struct pages *pages, struct history_list *list)
+{
+	struct options all = *options;
+	char cursor[PAGES_CURSOR_SIZE];
+	int code;
+
+	all.json = false;
+	all.limit = options->limit ? options->limit : HISTORY_GRAPH_MAX;
+	code = pages_call(&all, pages, cursor);
+	if (code == CTL_OK) {
+		code = history_draw(options, list);
+	}
+	free(list->points);
+	return code;
 }
 
 /*
@@ -227,16 +240,19 @@ int cmd_history(const struct options *options)
 	};
 	struct history_list list = {
 	        .ask = CONTROL__HISTORY_REQUEST__INIT, .is_graph = options->graph != NULL};
-	struct options all = *options;
 	Control__Request request = CONTROL__REQUEST__INIT;
 	const struct pages pages = {
 	        .request = &request,
 	        .limit = &list.ask.limit,
 	        .list = "generations",
 	        .page = history_page,
-	        .seek = history_seek,
+	        .at = &list.ask.before,
 	        .arg = &list,
 	};
+	struct pages_table words = {.command = "history",
+	        .option = "--before",
+	        .none = "no generation",
+	        .is = "is recorded"};
 	char cursor[PAGES_CURSOR_SIZE];
 	int code;
 
@@ -245,24 +261,14 @@ int cmd_history(const struct options *options)
 	list.ask.service = options->n_args ? options->args[0] : "";
 	request.body_case = CONTROL__REQUEST__BODY_HISTORY;
 	request.history = &list.ask;
-	/* One table for all pages: columns are as wide as the widest of them needs. */
-	list.table = table_new(columns, sizeof(columns) / sizeof(columns[0]));
 	if (list.is_graph) {
-		all.json = false;
-		all.limit = options->limit ? options->limit : HISTORY_GRAPH_MAX;
+		return history_graph(options, &pages, &list);
 	}
-	code = pages_call(&all, &pages, cursor);
-	if (code == CTL_OK && !all.json && !list.is_graph) {
-		table_print(list.table);
-		pages_more(options, "history", "--before", cursor);
+	words.table = list.table = table_new(columns, sizeof(columns) / sizeof(columns[0]));
+	code = pages_show(options, &pages, &words, cursor);
+	if (code == CTL_OK && !options->json) {
 		pages_removed(cursor, list.removed, list.removed_us);
-	} else {
-		table_free(list.table);
 	}
-	if (code == CTL_OK && list.is_graph) {
-		code = history_draw(options, &list);
-	}
-	free(list.points);
 	return code;
 }
 

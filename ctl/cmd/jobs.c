@@ -5,7 +5,6 @@
 #include "ctl/cmd/cmd.h"
 
 #include <inttypes.h>
-#include <stdlib.h>
 
 #include "ctl/base/table.h"
 #include "ctl/base/text.h"
@@ -55,14 +54,6 @@ static size_t jobs_page(const Control__Reply *reply, bool print, void *arg, char
 	return jobs->n_jobs;
 }
 
-/* Puts it into the request; behind the last page nobody asks again. */
-static void jobs_seek(const char *cursor, void *arg)
-{
-	struct jobs_list *list = arg;
-
-	list->ask.before = strtoull(cursor, NULL, 10);
-}
-
 /*
  * Open jobs and those that are over, of one service or of all; --limit says how many. FOR is who
  * asked, by the credentials of the connection; GEN is `-` until a layout was drawn.
@@ -86,9 +77,11 @@ int cmd_jobs(const struct options *options)
 	        .limit = &list.ask.limit,
 	        .list = "jobs",
 	        .page = jobs_page,
-	        .seek = jobs_seek,
+	        .at = &list.ask.before,
 	        .arg = &list,
 	};
+	struct pages_table words = {
+	        .command = "job list", .option = "--before", .none = "no job", .is = "is recorded"};
 	char cursor[PAGES_CURSOR_SIZE];
 	int code;
 
@@ -97,15 +90,10 @@ int cmd_jobs(const struct options *options)
 	list.ask.before = options->before;
 	request.body_case = CONTROL__REQUEST__BODY_JOB_LIST;
 	request.job_list = &list.ask;
-	/* One table for all pages: columns are as wide as the widest of them needs. */
-	list.table = table_new(columns, sizeof(columns) / sizeof(columns[0]));
-	code = pages_call(options, &pages, cursor);
+	words.table = list.table = table_new(columns, sizeof(columns) / sizeof(columns[0]));
+	code = pages_show(options, &pages, &words, cursor);
 	if (code == CTL_OK && !options->json) {
-		table_print(list.table);
-		pages_more(options, "job list", "--before", cursor);
 		pages_removed(cursor, list.removed, list.removed_us);
-	} else {
-		table_free(list.table);
 	}
 	return code;
 }

@@ -41,7 +41,7 @@ static void next_print(const Control__Reply *reply)
 	if (!list->n_items) {
 		table_print(table);
 		puts("nothing happens by itself: no policy asks for it, and no job waits for a "
-		     "time");
+		     "time; `luctl status` shows what a machine does by a standing order");
 		return;
 	}
 	for (size_t i = 0; i < list->n_items; i++) {

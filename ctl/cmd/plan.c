@@ -52,7 +52,12 @@ static void plan_print_part(const Control__PlanPart *part)
 {
 	char text[TEXT_SIZE];
 
-	printf("%s, generation %" PRIu64 "\n", part->service, part->from_generation);
+	/* One that the machine does not have is in no generation. */
+	printf("%s", part->service);
+	if (part->from_generation) {
+		printf(", generation %" PRIu64, part->from_generation);
+	}
+	putchar('\n');
 	if (part->to_release.len) {
 		plan_print_release(part);
 		printf("  %-12s%s\n", "layout", part->layout_why);

@@ -334,14 +334,6 @@ static size_t policy_versions_page(const Control__Reply *reply, bool print, void
 	return history->n_versions;
 }
 
-/* Puts it into the request; behind the last page nobody asks again. */
-static void policy_versions_seek(const char *cursor, void *arg)
-{
-	struct policy_versions *list = arg;
-
-	list->ask.before = strtoull(cursor, NULL, 10);
-}
-
 /* Newest first, as the history of generations. */
 int cmd_policy_history(const struct options *options)
 {
@@ -355,23 +347,18 @@ int cmd_policy_history(const struct options *options)
 	        .limit = &list.ask.limit,
 	        .list = "versions",
 	        .page = policy_versions_page,
-	        .seek = policy_versions_seek,
+	        .at = &list.ask.before,
 	        .arg = &list,
 	};
+	struct pages_table words = {.command = "policy history",
+	        .option = "--before",
+	        .none = "no policy",
+	        .is = "was ever applied"};
 	char cursor[PAGES_CURSOR_SIZE];
-	int code;
 
 	list.ask.before = options->before;
 	request.body_case = CONTROL__REQUEST__BODY_POLICY_HISTORY;
 	request.policy_history = &list.ask;
-	/* One table for all pages: columns are as wide as the widest of them needs. */
-	list.table = table_new(columns, sizeof(columns) / sizeof(columns[0]));
-	code = pages_call(options, &pages, cursor);
-	if (code == CTL_OK && !options->json) {
-		table_print(list.table);
-		pages_more(options, "policy history", "--before", cursor);
-	} else {
-		table_free(list.table);
-	}
-	return code;
+	words.table = list.table = table_new(columns, sizeof(columns) / sizeof(columns[0]));
+	return pages_show(options, &pages, &words, cursor);
 }

@@ -8,7 +8,6 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <limits.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "ctl/base/table.h"
@@ -97,14 +96,6 @@ static size_t release_list_page(const Control__Reply *reply, bool print, void *a
 	return releases->n_releases;
 }
 
-/* Puts it into the request; behind the last page nobody asks again. */
-static void release_list_seek(const char *cursor, void *arg)
-{
-	struct release_list *list = arg;
-
-	list->ask.after = strtoull(cursor, NULL, 10);
-}
-
 /*
  * All releases, or those of one service. Answered from the record: no machine is asked. FLOOR is the
  * lowest release that may run after this one; a blocked release is not chosen by itself, and the
@@ -131,24 +122,23 @@ int cmd_release_list(const struct options *options)
 	        .list = "releases",
 	        .whole = true,
 	        .page = release_list_page,
-	        .seek = release_list_seek,
+	        .at = &list.ask.after,
 	        .arg = &list,
 	};
+	struct pages_table words = {.command = "release list",
+	        .option = "--after",
+	        .none = "no release",
+	        .is = "is registered"};
 	char cursor[PAGES_CURSOR_SIZE];
-	int code;
 
+	if (*options->after && text_number(options->after, &list.ask.after) < 0) {
+		return ctl_fail(CTL_USAGE, "--after",
+		        "give what stands behind --after where a list ended", "`%s` is no number",
+		        options->after);
+	}
 	list.ask.service = options->n_args ? options->args[0] : "";
-	list.ask.after = strtoull(options->after, NULL, 10);
 	request.body_case = CONTROL__REQUEST__BODY_RELEASE_LIST;
 	request.release_list = &list.ask;
-	/* One table for all pages: columns are as wide as the widest of them needs. */
-	list.table = table_new(columns, sizeof(columns) / sizeof(columns[0]));
-	code = pages_call(options, &pages, cursor);
-	if (code == CTL_OK && !options->json) {
-		table_print(list.table);
-		pages_more(options, "release list", "--after", cursor);
-	} else {
-		table_free(list.table);
-	}
-	return code;
+	words.table = list.table = table_new(columns, sizeof(columns) / sizeof(columns[0]));
+	return pages_show(options, &pages, &words, cursor);
 }

@@ -174,13 +174,6 @@ static size_t rollout_page(const Control__Reply *reply, bool print, void *arg, c
 	return one ? one->n_members : list->n_rollouts;
 }
 
-static void rollout_seek(const char *cursor, void *arg)
-{
-	struct rollout_pages *pages = arg;
-
-	pages->ask.after = strtoull(cursor, NULL, 10);
-}
-
 /* The pages of either list, and what is left to print behind them. */
 static int rollout_list(const struct options *options, struct rollout_pages *list)
 {
@@ -192,7 +185,7 @@ static int rollout_list(const struct options *options, struct rollout_pages *lis
 	        .list = list->ask.rollout ? "members" : "rollouts",
 	        .whole = list->ask.rollout != 0,
 	        .page = rollout_page,
-	        .seek = rollout_seek,
+	        .at = &list->ask.after,
 	        .arg = list,
 	};
 	char cursor[PAGES_CURSOR_SIZE];

@@ -287,14 +287,6 @@ static size_t status_machines_page(const Control__Reply *reply, bool print, void
 	return machines->n_machines;
 }
 
-/* Puts it into the request; behind the last page nobody asks again. */
-static void status_machines_seek(const char *cursor, void *arg)
-{
-	struct status_machines *list = arg;
-
-	snprintf(list->after, sizeof(list->after), "%s", cursor);
-}
-
 /* The machine that is meant, or the list of them where that is not clear. */
 static void status_print_rest(const Control__Status *status)
 {
@@ -352,9 +344,13 @@ int cmd_machine_list(const struct options *options)
 	        .list = "machines",
 	        .whole = true,
 	        .page = status_machines_page,
-	        .seek = status_machines_seek,
+	        .at_text = list.after,
 	        .arg = &list,
 	};
+	struct pages_table words = {.command = "machine list",
+	        .option = "--after",
+	        .none = "there is no machine yet:",
+	        .is = "`luctl machine start NAME` makes one"};
 	char cursor[PAGES_CURSOR_SIZE];
 	int code;
 
@@ -362,14 +358,8 @@ int cmd_machine_list(const struct options *options)
 	list.ask.after = list.after;
 	request.body_case = CONTROL__REQUEST__BODY_MACHINE_LIST;
 	request.machine_list = &list.ask;
-	list.table = status_machines_table();
-	code = pages_call(options, &pages, cursor);
-	if (code == CTL_OK && !options->json) {
-		table_print(list.table);
-		pages_more(options, "machine list", "--after", cursor);
-	} else {
-		table_free(list.table);
-	}
+	words.table = list.table = status_machines_table();
+	code = pages_show(options, &pages, &words, cursor);
 	return code == CTL_OK ? list.record : code;
 }
 

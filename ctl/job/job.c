@@ -72,18 +72,22 @@ char *job_wait_text(const Control__Job *job, char ret_text[JOB_WAIT_SIZE])
  */
 static void job_print_cause(const Control__Job *job)
 {
+	const char *subject = *job->service ? job->service : job->machine;
 	const Wire__Cause *cause = job->cause;
 
 	if (!cause) {
 		if (*job->hint) {
-			fprintf(stderr, "luctl: %s: %s\n",
-			        *job->service ? job->service : job->machine, job->hint);
+			fprintf(stderr, "luctl: %s: %s\n", subject, job->hint);
 		}
 		return;
 	}
-	fprintf(stderr, "luctl: %s: %s in step %s: %s (%s)\n",
-	        *job->service ? job->service : job->machine, cause->component, cause->step,
-	        cause->message, cause->name);
+	fprintf(stderr, "luctl: %s: ", subject);
+	if (job->id) {
+		fprintf(stderr, "%s%sin step %s: ",
+		        strcmp(cause->component, subject) != 0 ? cause->component : "",
+		        strcmp(cause->component, subject) != 0 ? " " : "", cause->step);
+	}
+	fprintf(stderr, "%s (%s)\n", cause->message, cause->name);
 	if (*cause->element) {
 		fprintf(stderr, "       state element %s, value 0x%" PRIx64 "\n", cause->element,
 		        cause->value);
@@ -160,12 +164,18 @@ static void job_print_generations(uint64_t from, uint64_t to)
 
 /*
  * The outcome in one line, in a form that is the same for every kind of job. The generations are
- * those before and after it; a job that was over before a layout was drawn has none.
+ * those before and after it; a job that was over before a layout was drawn has none. What was refused
+ * at once became no job.
  */
 static void job_print_line(const Control__Job *job)
 {
-	printf("%s: %s %s (job %" PRIu64, *job->service ? job->service : job->machine,
-	        job_kind_text(job->kind), job_state_text(job->state), job->id);
+	printf("%s: %s %s", *job->service ? job->service : job->machine, job_kind_text(job->kind),
+	        job_state_text(job->state));
+	if (!job->id) {
+		putchar('\n');
+		return;
+	}
+	printf(" (job %" PRIu64, job->id);
 	job_print_generations(job->from_generation, job->generation);
 }
 

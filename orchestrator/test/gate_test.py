@@ -207,6 +207,10 @@ def test_explain(world):
     assert world.json('explain', 'm') == world.json('explain', '--machine', 'm')
     assert 'no machine' in world.luctl('explain', 'x', code=3) and 'two machines' in world.luctl(
         'explain', 'm', '--machine', 'x', code=2)
+    # A service where a machine's name is to stand: what works is said, and works.
+    assert '`luctl explain --service ds`' in world.luctl('explain', 'ds', code=3)
+    assert 'machine list' in world.luctl('explain', 'x', code=3)
+    assert 'no service nope' in world.luctl('explain', '--service', 'nope', code=3)
     window = next(g for g in answer['gates'] if g['gate'] == 'window' and g['change'] == 'update')
     assert 3500 < int(window['next_us']) / 1e6 - time.time() < 3600, window
     text = world.luctl('explain')

@@ -48,6 +48,24 @@ def pages(world, words, rows, key, option, limit):
         assert 'more: luctl %s %s %s\n' % (' '.join(words), *cursor) in told, told
 
 
+def test_empty(world):
+    """A list without rows says so, and of what; behind a cursor that nothing else is there."""
+    world.start()
+    assert world.luctl('machine', 'list') == 'there is no machine yet: `luctl machine start NAME` makes one\n'
+    assert world.luctl('policy', 'history') == 'no policy was ever applied\n'
+    assert world.luctl('release', 'list') == 'no release is registered\n'
+    assert world.luctl('release', 'list', 'ds') == 'no release of ds is registered\n'
+    assert 'no release of this service' in world.luctl('release', 'show', 'ds', code=3)
+    world.luctl('machine', 'add', 'own')
+    assert world.luctl('jobs') == 'no job is recorded\n'
+    assert world.luctl('jobs', 'ds') == 'no job of ds is recorded\n'
+    assert world.luctl('history', 'ds') == 'no generation of ds is recorded\n'
+    assert world.luctl('crashes') == 'no crash is recorded\n'
+    assert world.luctl('jobs', '--before', '1') == 'nothing stands behind this cursor\n'
+    assert 'is no number' in world.luctl('release', 'list', '--after', 'x', code=2)
+    assert world.json('jobs')['jobs'] == world.json('release', 'list')['releases'] == []
+
+
 def test_history(world):
     """Generations and jobs, over pages of lud's and of the person's."""
     world.prepare()
@@ -88,7 +106,7 @@ def test_crashes(world):
     """What befell services outlives the machine and lud; what came of it is of the same boot."""
     world.prepare()
     assert world.luctl('crashes') == 'no crash is recorded\n'
-    assert world.luctl('crashes', 'ds') == 'no crash is recorded of ds\n'
+    assert world.luctl('crashes', 'ds') == 'no crash of ds is recorded\n'
     for _ in range(3):
         world.peer.crash('ds')
     world.peer.stop('ds')

@@ -30,6 +30,7 @@ USAGE = [
     (['release', 'list', '--json', '--json'], 'given twice'),
     (['machine'], 'luctl machine show NAME'),
     (['machine', 'jump'], 'no command `machine jump`, but these'),
+    (['jump'], '`luctl --help` lists all'),
     (['history', '--limit', '0'], 'whole number'),
 ]
 
@@ -39,6 +40,7 @@ def test_luctl(world):
     for args, said in USAGE:
         told = world.luctl(*args, code=2)
         assert said in told, (args, told)
+    assert world.luctl('jump', code=2).count('\n') == 2  # what was wrong stays in sight
     assert 'start lud' in world.luctl('status', code=8)
     assert 'keys already' in world.luctl('keys', 'init', '--keys', world.dir + '/keys', code=7)
     assert 'keys init' in world.luctl('keys', 'list', '--keys', world.dir + '/none', code=7)
@@ -59,6 +61,7 @@ def test_rejections(world):
     os.mkfifo(world.dir + '/elsewhere/qemu.pid')
     for code, args, said in ((3, ['update', 'nix'], 'no service nix'),
                              (4, ['update', 'rs'], 'cannot be updated'),
+                             (3, ['rerandomize', 'nix'], 'luctl: nix: the machine has no service nix'),
                              (3, ['update', 'ds', '--release', 'ffff'], 'luctl release list'),
                              (3, ['update', 'ds', '--machine', 'x'], 'there are: m'),
                              (3, ['rollback', 'ds'], 'no-generation'),

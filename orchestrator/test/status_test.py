@@ -129,7 +129,11 @@ def test_work(world):
     assert re.search(r'note: +ds on m is held \(root.*freeze\) since .* until 2100', head(world)[1]), head(world)
     row, = amiss(world, 'hold')
     assert row['level'] == 'note' and row['ends_us'] and row['source'] == 'record', row
-    world.luctl('unhold', 'ds')
+    assert row['remedy'] == '`luctl unhold ds --machine m` takes it away', row
+    world.luctl('hold', '--all')
+    assert '`luctl unhold --all` takes it away' in [row['remedy'] for row in amiss(world, 'hold')]
+    world.luctl('unhold', '--all')
+    world.luctl('unhold', 'ds', '--machine', 'm')
     world.json('job', 'show', '1', '--wait')
     assert head(world)[0] == 'Machine m runs what it should; nothing waits.' and not amiss(world, 'hold')
 

@@ -59,6 +59,17 @@ def test_left(world):
     assert '--wait=5min' in world.luctl('update', 'ds', '--wait=5', code=2)
 
 
+def test_unsigned(world):
+    """Whoever leaves a job that only their own key signs is told that it does not end well by itself."""
+    world.prepare()
+    world.luctl('hold')
+    told = world.luctl('restart', 'ds', '--wait=5s', code=9)
+    assert 'job 1 is with lud, and fails if it was not signed yet' in told, told
+    assert '`luctl job cancel 1` ends it now' in told and '--wait' not in told, told
+    world.luctl('job', 'cancel', '1')
+    assert job_of(world, 1)['state'] == 'cancelled'
+
+
 def test_interrupt(world):
     """Ctrl-C ends luctl and not the job, and says how to come back."""
     world.prepare(2)

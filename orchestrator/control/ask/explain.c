@@ -96,6 +96,49 @@ static struct machine *explain_job(
 	return machine;
 }
 
+/*
+ * Of a service of the default machine where a machine's name is to stand: a common slip. Both names are of letters that
+ * no shell reads, so the remedy can be run as it is printed. True: it was refused.
+ */
+static bool explain_refuse_service(struct control_client *client, uint64_t id, const char *name)
+{
+	struct machines *machines = engine_machines(control_engine(client));
+	const struct machine *machine = machines_default(machines);
+	struct service_row service;
+	struct failure failure;
+	char remedy[sizeof(failure.remedy)];
+	int r;
+
+	if (!*name || machines_by_name(machines, name) || !machine) {
+		return false;
+	}
+	r = store_service_find(control_db(client), machine_row(machine)->id, name, &service);
+	/* A record that cannot be read is told of by the answer that follows. */
+	err_forget();
+	if (r) {
+		return false;
+	}
+	snprintf(remedy, sizeof(remedy), "`luctl explain --service %s`", service.name);
+	failure_set(&failure, "no-machine", name, remedy,
+	        "this is a service, and there is no machine of this name");
+	control_refuse(client, id, WIRE__ERROR_CLASS__ERROR_NOT_FOUND, &failure);
+	return true;
+}
+
+/* The machine that changes are asked about, which has the service, where one is named; NULL: it was refused. */
+static struct machine *explain_machine_of(
+        struct control_client *client, uint64_t id, const Control__ExplainRequest *ask)
+{
+	struct machine *machine = explain_refuse_service(client, id, ask->machine)
+	                                  ? NULL
+	                                  : control_machine(client, id, ask->machine);
+
+	return machine && (!*ask->service || control_service_is_known(client, id,
+	                                             machine_row(machine)->id, ask->service))
+	               ? machine
+	               : NULL;
+}
+
 /* A job that is over has no gates before it: how it ended is all there is to say. */
 void control_on_explain(struct control_client *client, const Control__Request *request)
 {
@@ -106,7 +149,7 @@ void control_on_explain(struct control_client *client, const Control__Request *r
 	Control__Explanation view = CONTROL__EXPLANATION__INIT;
 	struct job_row row;
 	struct machine *machine = ask->job ? explain_job(client, request->id, ask->job, &row)
-	                                   : control_machine(client, request->id, ask->machine);
+	                                   : explain_machine_of(client, request->id, ask);
 
 	pool_init(&pool);
 	if (!machine) {

@@ -68,8 +68,7 @@ struct control_targets {
 	size_t n;
 };
 
-/* A name that no machine has ever had would hold nothing. False: it was refused. */
-static bool control_hold_knows(
+bool control_service_is_known(
         struct control_client *client, uint64_t id, int64_t machine, const char *service)
 {
 	struct service_row row;
@@ -116,7 +115,7 @@ static bool control_hold_targets(struct control_client *client, uint64_t id, con
 		control_hold_add(ret, (struct rules_target){of, ""});
 	}
 	for (size_t i = 0; i < n_services; i++) {
-		if (!control_hold_knows(client, id, of, services[i])) {
+		if (!control_service_is_known(client, id, of, services[i])) {
 			return false;
 		}
 		control_hold_add(ret, (struct rules_target){of, services[i]});

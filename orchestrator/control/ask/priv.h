@@ -39,6 +39,10 @@ struct job_order control_rollback_order(const Control__RollbackRequest *rollback
 struct job_order control_rerandomize_order(const Control__RerandomizeRequest *request,
         struct machine *machine, const char *service, const struct job_asked *asked);
 
+/* holds.c: whether the machine (0: all of them) has ever had the service; false: it was refused, as what would be about nothing. */
+bool control_service_is_known(
+        struct control_client *client, uint64_t id, int64_t machine, const char *service);
+
 /* Refuses what is about a job that is not in the record: there never was one, or retention removed it. */
 void control_refuse_job(struct control_client *client, uint64_t id, uint64_t job);
 

@@ -37,7 +37,8 @@ bool control_release_find(struct control_client *client, uint64_t id, const char
 	        "`luctl release list` shows numbers and ids of what is registered",
 	        r == STORE_E_AMBIGUOUS
 	                ? "several releases are called %s: give (more digits of) an id"
-	                : "no release %s of this service is registered",
+	        : *name ? "no release %s of this service is registered"
+	                : "no release%s of this service is registered",
 	        name);
 	control_refuse(client, id, WIRE__ERROR_CLASS__ERROR_NOT_FOUND, &failure);
 	return false;

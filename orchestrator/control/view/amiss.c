@@ -273,6 +273,18 @@ void amiss_key(struct amiss_list *list)
 	}
 }
 
+/* The command that ends it, in the words of the hold. One of a machine that is gone ends with its time, or never. */
+static char *amiss_unhold(
+        struct pool *pool, const struct hold_row *hold, const struct machine *machine)
+{
+	if (hold->machine && !machine) {
+		return pool_text(pool, "it is about nothing any more; `luctl holds` lists it");
+	}
+	return pool_format(pool, "`luctl unhold%s%s%s%s` takes it away", *hold->service ? " " : "",
+	        hold->service, machine ? " --machine " : " --all",
+	        machine ? machine_row(machine)->name : "");
+}
+
 /* Somebody wanted it so, so it is to be known; in its last days with its end. */
 void amiss_hold(struct amiss_list *list)
 {
@@ -296,7 +308,7 @@ void amiss_hold(struct amiss_list *list)
 		row->machine = pool_text(list->pool, machine ? machine_row(machine)->name : "");
 		row->since_us = rows[i].created_us;
 		row->source = CONTROL__SOURCE__SOURCE_RECORD;
-		row->remedy = "`luctl unhold` with the words of the hold takes it away";
+		row->remedy = amiss_unhold(list->pool, &rows[i], machine);
 		if (rows[i].until_us) {
 			(void)amiss_ends(list, row, rows[i].until_us);
 		}
