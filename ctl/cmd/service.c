@@ -82,7 +82,7 @@ static void service_print_layout(const Control__ServiceStatus *at)
 }
 
 /* What an update would move, and whether it could be made now. */
-static void service_print_update(const Control__ServiceStatus *at)
+static void service_print_update(const Control__Status *status, const Control__ServiceStatus *at)
 {
 	const Machine__Service *service = at->service;
 	char bytes[TEXT_SIZE], memory[TEXT_SIZE];
@@ -98,7 +98,10 @@ static void service_print_update(const Control__ServiceStatus *at)
 	if (at->job) {
 		printf("job %" PRIu64 " is under way\n", at->job);
 	} else {
-		printf("%s%s%s\n", service->can_update ? "possible now" : "not now",
+		printf("%s%s%s\n",
+		        !service->can_update ? "not now"
+		        : status->stale      ? "possible when the machine was heard last"
+		                             : "possible now",
 		        service->can_update || !*service->why_not ? "" : ": ",
 		        service->can_update ? "" : service->why_not);
 	}
@@ -222,7 +225,7 @@ static void service_print(const Control__Status *status, const Control__ServiceS
 {
 	service_print_state(status, at->service);
 	service_print_layout(at);
-	service_print_update(at);
+	service_print_update(status, at);
 	service_print_times(status, at->service);
 	service_print_crashes(crashes, at->service->name);
 }

@@ -97,9 +97,17 @@ static int time_for_machine(const struct options *options, const char *name,
 	if (code != CTL_OK) {
 		return code;
 	}
+	/*
+	 * The nonce is of this boot: one that was heard before is refused by the machine. What brings it back is said as
+	 * lud says it in its status.
+	 */
 	if (reply->status->stale || !reply->status->machine ||
 	        reply->status->machine->machine_id.len != 16) {
-		return ctl_fail(CTL_UNREACHABLE, name, "see `luctl machine list`",
+		return ctl_fail(CTL_UNREACHABLE,
+		        reply->status->machine ? reply->status->machine->name : name,
+		        reply->status->machine && *reply->status->machine->remedy
+		                ? reply->status->machine->remedy
+		                : "see `luctl machine list`",
 		        "the machine does not answer");
 	}
 	memcpy(manifest.machine_id, reply->status->machine->machine_id.data, 16);

@@ -160,6 +160,16 @@ def test_service(world):
     world.peer.awake.set()
 
 
+def test_service_away(world):
+    """Of a machine that does not answer nothing is said to be possible now."""
+    world.prepare()
+    assert 'update        possible now' in world.luctl('service', 'ds')
+    world.peer.awake.clear()
+    world.until(lambda: 'what was known' in world.luctl('service', 'ds'))
+    assert 'update        possible when the machine was heard last' in world.luctl('service', 'ds')
+    world.peer.awake.set()
+
+
 def test_releases(world):
     """All releases are listed without a word; a page of them is a page."""
     world.prepare()

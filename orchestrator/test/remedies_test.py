@@ -261,7 +261,7 @@ def test_standing_while_away(world):
     # A lud that never heard the machine cannot know what its services are; that it is to stop needs none.
     assert world.kill(signal.SIGTERM) == 0
     world.start()
-    assert 'the machine is not up' in world.luctl('rerandomize', 'ds', '--every', '20s', code=8)
+    assert 'luctl: m: machine m is ' in world.luctl('rerandomize', 'ds', '--every', '20s', code=8)
     assert 'recorded' in world.luctl('rerandomize', '--every', 'off')
     assert world.peer.standing['state'] == 'STANDING_RUNNING'
     reached()

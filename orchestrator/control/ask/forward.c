@@ -66,8 +66,7 @@ static void control_forward(
 	if (machine_request(machine, request, CONTROL_ANSWER_USEC, control_on_machine_reply, wait) <
 	        0) {
 		control_wait_free(wait);
-		failure_set(&failure, "machine-down", name, "see `luctl machine list`",
-		        "the machine is not up");
+		engine_not_up(machine, &failure);
 		control_refuse(client, id, WIRE__ERROR_CLASS__ERROR_UNAVAILABLE, &failure);
 		err_forget();
 	}

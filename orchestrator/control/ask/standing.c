@@ -133,8 +133,7 @@ void control_on_standing(struct control_client *client, const Control__Request *
 	}
 	/* What its services are has to be known, but to end one. */
 	if (row.wanted && !machine_status(machine)) {
-		failure_set(&failure, "machine-down", machine_row(machine)->name,
-		        "see `luctl machine list`", "the machine is not up");
+		engine_not_up(machine, &failure);
 		control_refuse(client, request->id, WIRE__ERROR_CLASS__ERROR_UNAVAILABLE, &failure);
 		return;
 	}
