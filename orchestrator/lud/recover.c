@@ -21,15 +21,20 @@ static void lud_saved(const char *table, int64_t n_rows, bool whole, void *arg)
 }
 
 /* Of a record that is not damaged: what was done with it all the same. */
-static void lud_tell_whole(const char *path, int64_t version)
+static void lud_tell_whole(const char *path, int64_t version, int64_t n_taken)
 {
-	if (version == store_schema_version()) {
-		printf("%s is not damaged; nothing was done\n", path);
-	} else {
+	if (version != store_schema_version()) {
 		printf("%s is not damaged; it was of version %lld and has been brought up to "
-		       "version %u, and nothing else was done\n",
+		       "version %u",
 		        path, (long long)version, store_schema_version());
+	} else {
+		printf("%s is not damaged", path);
 	}
+	if (n_taken) {
+		printf("; messages that nobody can read were taken out (%lld)", (long long)n_taken);
+	}
+	printf("%s\n", n_taken || version != store_schema_version() ? ", and nothing else was done"
+	                                                            : "; nothing was done");
 }
 
 /* Makes a new record of what can be read of a damaged one. */
@@ -39,6 +44,7 @@ int lud_recover(struct lud *lud)
 	struct db_recovered done = {.kept = NULL};
 	_cleanup_(freep) char *kept = NULL;
 	const char *dir;
+	int64_t n_taken = 0;
 	struct failure failure = {0};
 	int r;
 
@@ -49,13 +55,17 @@ int lud_recover(struct lud *lud)
 		return r == -EWOULDBLOCK ? LUD_EXIT_BUSY : LUD_EXIT_CONFIG;
 	}
 	path = text_format("%s/lud.db", lud->config.state_dir);
-	if (store_recover(path, lud_saved, NULL, &done, &failure) < 0) {
+	r = store_recover(path, lud_saved, NULL, &done, &failure);
+	kept = done.kept;
+	if (r >= 0) {
+		r = store_tidy(path, &n_taken, &failure);
+	}
+	if (r < 0) {
 		lud_say(&failure);
 		return LUD_EXIT_RECORD;
 	}
-	kept = done.kept;
 	if (!kept) {
-		lud_tell_whole(path, done.version);
+		lud_tell_whole(path, done.version, n_taken);
 		return LUD_EXIT_OK;
 	}
 	dir = lud->config.state_dir;

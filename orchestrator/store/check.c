@@ -87,10 +87,29 @@ static const struct check_rule {
                 "", "%lld versions of the policies do not have all of theirs"},
 };
 
+/*
+ * Bytes of a record of before version 30 that were no message when it was brought over; column 0 says which. They do no harm, so
+ * such a record is copied all the same. Before that version there is no such table, and they are as they should be.
+ */
+static const char *const check_leftovers[] = {
+        "SELECT 'jobs.cause of job ' || j.id FROM jobs j LEFT JOIN job_causes t ON t.id = j.id"
+        " WHERE j.cause IS NOT NULL",
+        "SELECT 'jobs.result of job ' || j.id FROM jobs j LEFT JOIN job_results t ON t.id = j.id"
+        " WHERE j.result IS NOT NULL",
+        "SELECT 'jobs.pairing of job ' || j.id FROM jobs j LEFT JOIN job_pairings t ON t.id = j.id"
+        " WHERE j.pairing IS NOT NULL",
+        "SELECT 'services.status of ' || s.name || ' of machine ' || s.machine FROM services s"
+        " LEFT JOIN service_states t ON t.id = s.id WHERE s.status IS NOT NULL",
+        "SELECT 'protections.measured of release ' || p.release FROM protections p"
+        " LEFT JOIN measures t ON t.id = p.release",
+};
+#define CHECK_LEFTOVERS_MAX 10 /* of each, that are named */
+
 struct check {
 	store_finding_fn fn;
 	void *arg;
-	size_t n;
+	size_t n;      /* findings with which nothing is copied */
+	size_t n_left; /* of the leftovers at hand */
 };
 
 static void check_find(struct check *check, const char *what, const char *remedy)
@@ -125,6 +144,33 @@ static void check_rule(struct db *db, const struct check_rule *rule, struct chec
 	}
 }
 
+static int check_leftover(sqlite3_stmt *row, void *arg)
+{
+	struct check *check = arg;
+	char which[80], what[160];
+
+	db_column_text(row, 0, which, sizeof(which));
+	snprintf(what, sizeof(what), "%s has bytes that are no message", which);
+	if (check->n_left++ < CHECK_LEFTOVERS_MAX && check->fn) {
+		check->fn(what,
+		        "nothing reads them, and nothing else is wrong for it: make a backup if "
+		        "you "
+		        "want to keep them, end lud, and take them out with `lud --recover`",
+		        check->arg);
+	}
+	return 0;
+}
+
+static void check_leftovers_all(struct db *db, struct check *check)
+{
+	for (size_t i = 0; i < sizeof(check_leftovers) / sizeof(check_leftovers[0]); i++) {
+		check->n_left = 0;
+		if (db_query(db, check_leftover, check, check_leftovers[i], "") < 0) {
+			err_forget();
+		}
+	}
+}
+
 static int check_all(const char *path, struct check *check, struct failure *ret_failure)
 {
 	_cleanup_(db_closep) struct db *db = NULL;
@@ -148,12 +194,13 @@ static int check_all(const char *path, struct check *check, struct failure *ret_
 	for (size_t i = 0; i < sizeof(check_rules) / sizeof(check_rules[0]); i++) {
 		check_rule(db, &check_rules[i], check);
 	}
+	check_leftovers_all(db, check);
 	return 0;
 }
 
 int store_check(const char *path, store_finding_fn fn, void *arg, struct failure *ret_failure)
 {
-	struct check check = {fn, arg, 0};
+	struct check check = {.fn = fn, .arg = arg};
 
 	return err_up(check_all(path, &check, ret_failure));
 }

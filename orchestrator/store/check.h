@@ -12,5 +12,5 @@ typedef void (*store_finding_fn)(const char *what, const char *remedy, void *arg
 int __must_check store_check(
         const char *path, store_finding_fn fn, void *arg, struct failure *ret_failure);
 
-/* As db_copy(), of a record that was checked: with any finding none is made. */
+/* As db_copy(), of a record that was checked: with any finding of which it could matter later none is made. */
 int __must_check store_copy(const char *from, const char *to, struct failure *ret_failure);

@@ -269,3 +269,27 @@ int store_migrate_messages(struct db *db)
 	}
 	return r ? err_up(r) : err_up(migrate_empty(db));
 }
+
+int store_leftovers_count(struct db *db, int64_t *ret_n)
+{
+	return err_fold(db_query_int(db, ret_n,
+	        "SELECT (SELECT count(cause) + count(result) + count(pairing) FROM jobs)"
+	        " + (SELECT count(status) FROM services) + (SELECT count(*) FROM protections)",
+	        ""));
+}
+
+int store_leftovers_drop(struct db *db, void *arg)
+{
+	static const char *const statements[] = {
+	        "UPDATE jobs SET cause = NULL, result = NULL, cuts = NULL, pairing = NULL "
+	        "WHERE " MIGRATE_PACKED,
+	        "UPDATE services SET status = NULL WHERE status IS NOT NULL",
+	        "DELETE FROM protections",
+	};
+	int r = 0;
+
+	for (size_t i = 0; !r && i < sizeof(statements) / sizeof(statements[0]); i++) {
+		r = db_run(db, statements[i], "");
+	}
+	return err_fold(r);
+}

@@ -16,6 +16,7 @@
 
 #include "host/base/file.h"
 #include "orchestrator/db/copy.h"
+#include "orchestrator/store/check.h"
 #include "orchestrator/store/jobs.h"
 #include "orchestrator/store/machines.h"
 #include "orchestrator/store/priv.h"
@@ -392,6 +393,68 @@ static void test_killed(const char *dir)
 	assert(n_before && n_after);
 }
 
+static int fill_leftovers(struct db *db, void *arg)
+{
+	static const char *const rows[] = {
+	        "UPDATE jobs SET state = 9 WHERE id = 2",
+	        "UPDATE jobs SET pairing = x'0102' WHERE id = 3",
+	        "INSERT INTO services(machine, name, status) VALUES(1, 'vm', x'0102')",
+	        "INSERT INTO releases(service, release_id, counter, floor, source_id, state_hash,"
+	        " key_id, issued, added_us, path) VALUES('vm', x'01', 1, 1, x'', x'', x'', 1, 1, "
+	        "'')",
+	        "INSERT INTO protections(release, measured) VALUES(2, x'0102')",
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		assert(db_run(db, rows[i], "") == 0);
+	}
+	return 0;
+}
+
+static void find(const char *what, const char *remedy, void *arg)
+{
+	char *all = arg;
+
+	assert(strstr(what, "no message") && strstr(remedy, "lud --recover"));
+	strcat(strcat(all, what), "\n");
+}
+
+/* What is no message is named, hinders no copy, and can be taken out; messages stay. */
+static void test_leftovers(const char *dir)
+{
+	static const char *const named[] = {"jobs.cause of job 3 ", "jobs.result of job 3 ",
+	        "jobs.pairing of job 3 ", "services.status of vm of machine 1 ",
+	        "protections.measured of release 2 "};
+	_cleanup_(freep) char *path = text_format("%s/left", dir),
+	                      *copy = text_format("%s/copy", dir);
+	char found[1024] = "";
+	struct failure failure = {0};
+	struct packed packed;
+	struct db *db;
+	int64_t n = 0;
+
+	packed_make(path, PACKED_UNTIL - 1, &packed);
+	assert(store_open_version(path, PACKED_UNTIL - 1, &db, &failure) == 0);
+	assert(db_txn(db, fill_leftovers, NULL) == 0);
+	db_close(db);
+	/* Before they are brought over messages are packed, as they should be. */
+	assert(store_check(path, find, found, &failure) == 0 && !*found);
+	assert(store_open(path, &db, &failure) == 0);
+	db_close(db);
+	assert(store_check(path, find, found, &failure) == 0);
+	for (size_t i = 0; i < sizeof(named) / sizeof(named[0]); i++) {
+		assert(strstr(found, named[i]));
+	}
+	assert(store_copy(path, copy, &failure) == 0);
+	assert(store_tidy(path, &n, &failure) == 0 && n == sizeof(named) / sizeof(named[0]));
+	*found = '\0';
+	assert(store_check(path, find, found, &failure) == 0 && !*found);
+	assert(store_tidy(path, &n, &failure) == 0 && !n);
+	assert(store_open(path, &db, &failure) == 0);
+	check_outcomes(db, &packed);
+	db_close(db);
+}
+
 static int fill_large(struct db *db, void *arg)
 {
 	return err_fold(db_run(db,
@@ -444,6 +507,7 @@ int main(int argc, char **argv)
 		}
 		test_later(dir);
 		test_killed(dir);
+		test_leftovers(dir);
 	}
 	assert(dir_remove(dir) == 0);
 	return 0;

@@ -330,3 +330,24 @@ int store_recover(const char *path, db_saved_fn fn, void *arg, struct db_recover
 	store_migrations_init(&all);
 	return err_up(db_recover(path, all.steps, all.n, fn, arg, ret, ret_failure));
 }
+
+int store_tidy(const char *path, int64_t *ret_n, struct failure *ret_failure)
+{
+	_cleanup_(db_closep) struct db *db = NULL;
+	int64_t n = 0;
+	int r = store_open(path, &db, ret_failure);
+
+	if (r) {
+		return err_up(r);
+	}
+	r = store_leftovers_count(db, &n);
+	if (!r && n) {
+		r = db_txn(db, store_leftovers_drop, NULL);
+	}
+	if (r) {
+		db_failure(db, ret_failure);
+		return err_fold(r);
+	}
+	*ret_n = n;
+	return 0;
+}

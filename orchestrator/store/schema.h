@@ -18,5 +18,8 @@ int __must_check store_open(const char *path, struct db **ret_db, struct failure
 int __must_check store_recover(const char *path, db_saved_fn fn, void *arg,
         struct db_recovered *ret, struct failure *ret_failure);
 
+/* Takes out bytes of earlier versions that are no message, of which store_check() speaks. Nobody may have the file open. */
+int __must_check store_tidy(const char *path, int64_t *ret_n, struct failure *ret_failure);
+
 /* Now, in microseconds of unix time: of lud's, see clock.h. */
 int64_t store_now_usec(void);

@@ -247,6 +247,17 @@ def test_recover(world):
     assert world.kill(signal.SIGTERM) == 0
     whole = lud_once(world, '--recover')
     assert whole.returncode == 0 and 'not damaged; nothing was done' in whole.stdout, whole
+    with contextlib.closing(sqlite3.connect(db)) as old:
+        old.execute("UPDATE jobs SET cause = x'0102' WHERE id = 1")
+        old.commit()
+    with open(db, 'rb') as f, open(world.dir + '/left.db', 'wb') as to:
+        to.write(f.read())
+    told = world.luctl('db', 'check', world.dir + '/left.db', code=1, out=True)
+    assert 'jobs.cause of job 1 has bytes that are no message' in told and 'lud --recover' in told, told
+    tidied = lud_once(world, '--recover')
+    assert tidied.returncode == 0 and '; messages that nobody can read were taken out (1), and' in tidied.stdout, tidied
+    with contextlib.closing(sqlite3.connect(db)) as new:
+        assert new.execute('SELECT count(cause) FROM jobs').fetchone() == (0,)
     with open(db, 'rb') as f:
         good = f.read()
     bad = random.Random(peer.SEED).randbytes(len(good))
