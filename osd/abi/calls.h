@@ -45,6 +45,9 @@ struct slot_params {
 	uint32_t ipc_class;    /* of a program: below N_CLASSES; of a service: 0 */
 };
 
+/* Above a slot that supervises others; RS is not counted. */
+#define SUPERVISORS_MAX 15u
+
 #define PRIV_IO_MAX 8
 #define PRIV_MMIO_MAX 4
 #define PRIV_IRQ_MAX 8
@@ -53,6 +56,7 @@ struct slot_privileges {
 	uint64_t ipc_to[N_SERVICE_SLOTS / 64]; /* bit n: may send to slot n, a service */
 	uint64_t ipc_classes;                  /* bit n: may send to programs of class n */
 	uint32_t rank;                         /* higher is called by lower */
+	uint32_t n_slots; /* at a time: that it supervises, and that those do, and so on */
 	uint8_t n_io, n_mmio, n_irq, pad;
 	struct {
 		uint16_t first, last;

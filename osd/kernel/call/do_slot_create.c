@@ -65,7 +65,7 @@ static err_t check_slot_create(struct instance *self, vaddr_t address,
 		return E_PERM;
 	}
 	*ret_number = slot_number_free(ret_params->flags & SLOT_PROGRAM);
-	if (*ret_number == N_SLOTS) {
+	if (*ret_number == N_SLOTS || !slot_may_supervise(self->slot)) {
 		return E_FULL;
 	}
 	return (*ret_space)->instance ? E_BUSY : E_OK;

@@ -82,7 +82,8 @@ static bool privileges_are_within(
 		beyond |= p->ipc_to[i] & ~own->ipc_to[i];
 	}
 	beyond |= p->ipc_classes & ~own->ipc_classes;
-	return beyond == 0 && p->rank <= own->rank && privileges_devices_are_within(p, own);
+	return beyond == 0 && p->rank <= own->rank && p->n_slots <= own->n_slots &&
+	       privileges_devices_are_within(p, own);
 }
 
 err_t do_slot_privileges(struct instance *self, const uint64_t *args)

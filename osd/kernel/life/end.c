@@ -141,7 +141,9 @@ static void end_finish(struct slot *slot)
 		instance->space->instance = NULL;
 		instance->space = NULL;
 	}
+	slot_count(slot, -1);
 	slot->supervisor = EP_NONE;
+	slot->n_supervised = 0;
 	slot->pending = 0;
 	slot->notified_by_kernel = 0;
 	__builtin_memset(slot->notified_by, 0, sizeof(slot->notified_by));

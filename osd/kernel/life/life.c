@@ -58,6 +58,7 @@ struct slot *slot_open(uint32_t number, const struct slot_params *params, struct
 	if (slot_supervisor(slot) != NULL) {
 		slot_supervisor(slot)->is_known = 1;
 	}
+	slot_count(slot, 1);
 	__builtin_memcpy(slot->name, params->name, sizeof(slot->name));
 	life_instance_open(slot->instance, params, space);
 	slot_async_set(slot, space->queue);

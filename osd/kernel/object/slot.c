@@ -205,6 +205,28 @@ err_t slot_supervised_any(struct instance *self, endpoint_t endpoint, struct slo
 	return slot_check_supervised(self, slot_of_any(endpoint), ret_slot);
 }
 
+bool slot_may_supervise(const struct slot *slot)
+{
+	uint32_t n_above = 0;
+
+	for (; !slot_is_root(slot); slot = slot_supervisor(slot)) {
+		if (slot->n_supervised >= slot->privileges.n_slots || n_above > SUPERVISORS_MAX) {
+			return false;
+		}
+		n_above++;
+	}
+	return true;
+}
+
+void slot_count(const struct slot *slot, int32_t change)
+{
+	struct slot *above = slot_supervisor(slot);
+
+	for (; above != NULL; above = slot_supervisor(above)) {
+		above->n_supervised += (uint32_t)change;
+	}
+}
+
 uint32_t slots_free_count(void)
 {
 	return n_threads_free;

@@ -48,6 +48,7 @@ struct slot {
 	uint32_t n_async, async_first;
 	uint64_t irq_bits;
 	endpoint_t supervisor; /* EP_NONE: its end is a panic */
+	uint32_t n_supervised; /* live slots that have it above them, at any distance */
 	char name[SERVICE_NAME_LEN];
 	struct slot_privileges privileges;
 	nsec_t alarm_at; /* 0: none */
@@ -107,6 +108,13 @@ static inline struct slot *slot_supervisor(const struct slot *slot)
 {
 	return slot_is_root(slot) ? NULL : slot_at(EP_SLOT(slot->supervisor));
 }
+/*
+ * May it supervise one more slot? Neither it nor anybody above it has as many as its privileges say, and
+ * there are no more above it than SUPERVISORS_MAX.
+ */
+bool slot_may_supervise(const struct slot *slot);
+/* The slot counts, or counts no more, with all that are above it: change is 1 or -1. */
+void slot_count(const struct slot *slot, int32_t change);
 /*
  * A number for a new slot, not yet taken; N_SLOTS: there is none, or no memory for a slot. That of a
  * service is the lowest; those of programs come again as late as can be, so that an endpoint that

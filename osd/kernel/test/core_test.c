@@ -410,7 +410,7 @@ static void check_slot(const struct slot *slot)
 
 static void check_all(void)
 {
-	uint32_t mask = 0;
+	uint32_t mask = 0, n_live = 0;
 
 	for (uint32_t i = 0; i < N_TEST; i++) {
 		check_slot(slot_at(i));
@@ -418,6 +418,10 @@ static void check_all(void)
 		mask |= slot_at(i)->instance->is_ready ? 1u << slot_at(i)->instance->priority : 0;
 	}
 	assert(mask == cpu_this()->ready_mask);
+	for (uint32_t i = slot_number_next(0); i < N_SLOTS; i = slot_number_next(i + 1)) {
+		n_live++;
+	}
+	assert(slot_at(SUPERVISOR)->n_supervised == n_live - 1);
 }
 
 static void step(void)
@@ -503,6 +507,65 @@ static void test_opened(void)
 	assert(slot->instance->calls_allowed == 0);
 	close_slot(5);
 	open_slot(5);
+	check_all();
+}
+
+/* A slot that may have n_slots made. */
+static struct slot *open_below(const struct slot *above, uint32_t n_slots)
+{
+	struct slot_params params = {.name = "test"};
+	struct slot_privileges privileges = {.n_slots = n_slots};
+	struct space *space;
+	struct slot *slot;
+
+	assert(space_open(PAGE_SIZE, EP_NONE, &space) == E_OK);
+	slot = slot_open(slot_number_free(false), &params, space, above->endpoint);
+	slot_privileges_set(slot, &privileges);
+	return slot;
+}
+
+/* What one may have made is what those it made may have made, too. */
+static void test_supervised(void)
+{
+	struct slot *top = slot_at(SUPERVISOR), *a, *b, *c, *d;
+	uint32_t n = top->n_supervised;
+
+	a = open_below(top, 3);
+	b = open_below(a, 100);
+	c = open_below(b, 1);
+	assert(top->n_supervised == n + 3 && a->n_supervised == 2 && b->n_supervised == 1);
+	assert(c->n_supervised == 0 && slot_may_supervise(c));
+	d = open_below(c, 0);
+	assert(!slot_may_supervise(b) && !slot_may_supervise(a)); /* a has all of its 3 */
+	assert(slot_may_supervise(top));
+	close_slot(b->number);
+	assert(top->n_supervised == n + 3 && a->n_supervised == 2 && c->n_supervised == 1);
+	assert(c->supervisor == a->endpoint && slot_may_supervise(a));
+	assert(!slot_may_supervise(c) && !slot_may_supervise(d));
+	close_slot(a->number);
+	assert(top->n_supervised == n + 2 && c->supervisor == top->endpoint);
+	close_slot(c->number);
+	close_slot(d->number);
+	assert(top->n_supervised == n && !b->is_live && b->n_supervised == 0);
+}
+
+/* They stand above each other as deep as may be, and no deeper. */
+static void test_supervised_deep(void)
+{
+	struct slot *line[SUPERVISORS_MAX + 2], *above = slot_at(SUPERVISOR);
+
+	for (uint32_t i = 0; i < SUPERVISORS_MAX + 2; i++) {
+		assert(slot_may_supervise(above));
+		above = line[i] = open_below(above, 100);
+	}
+	assert(!slot_may_supervise(above) && line[0]->n_supervised == SUPERVISORS_MAX + 1);
+	close_slot(line[3]->number);
+	assert(slot_may_supervise(above));
+	for (uint32_t i = 0; i < SUPERVISORS_MAX + 2; i++) {
+		if (i != 3) {
+			close_slot(line[i]->number);
+		}
+	}
 	check_all();
 }
 
@@ -721,6 +784,8 @@ int main(int argc, char **argv)
 	test_numbers();
 	test_orphans();
 	test_ending_notified();
+	test_supervised();
+	test_supervised_deep();
 	test_no_memory();
 	return 0;
 }

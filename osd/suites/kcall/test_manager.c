@@ -10,6 +10,7 @@
 #define MMIO_BASE 0xfe000000ul
 #define LINE 5u
 #define RANK 7u
+#define N_MADE 2u
 /* Calls that others have for being processes. */
 #define WITHHELD (1ul << (KCALL_log_write - KCALL_BASE) | 1ul << (KCALL_random - KCALL_BASE))
 
@@ -27,6 +28,7 @@ static void manager_new(void)
 	        .ipc_to = {1ul << EP_SLOT(EP_RS)},
 	        .ipc_classes = 1ul << CLASS | 1,
 	        .rank = RANK,
+	        .n_slots = N_MADE,
 	        .n_io = 1,
 	        .io = {{PORT_FIRST, PORT_LAST}},
 	        .n_mmio = 1,
@@ -96,13 +98,13 @@ static void test_make(void)
 /* One thing too many each; nothing of it is given. */
 static void test_give_more(void)
 {
-	struct slot_privileges more[14];
+	struct slot_privileges more[15];
 	uint32_t n = 0;
 
 	manager_new();
 	made.ep = (endpoint_t)make(SLOT_PROGRAM, CLASS, CHILD_PRIORITY + 1);
 	OK(made.ep > 0);
-	for (uint32_t i = 0; i < 14; i++) {
+	for (uint32_t i = 0; i < 15; i++) {
 		more[i] = own;
 	}
 	privileges_call(&more[n++], KCALL_machine_off);
@@ -113,6 +115,7 @@ static void test_give_more(void)
 	more[n++].ipc_to[3] |= 1ul << 63;
 	more[n++].ipc_classes |= 2;
 	more[n++].rank = RANK + 1;
+	more[n++].n_slots = N_MADE + 1;
 	more[n++].io[0].first = PORT_FIRST - 1;
 	more[n++].io[0].last = PORT_LAST + 1;
 	more[n++].mmio[0].base = MMIO_BASE - PAGE_SIZE;
@@ -122,7 +125,7 @@ static void test_give_more(void)
 	for (uint32_t i = 0; i < n; i++) {
 		IS(E_PERM, give(made.ep, &more[i]));
 	}
-	IS(14, n);
+	IS(15, n);
 	manager_free();
 }
 
@@ -140,6 +143,7 @@ static void test_give(void)
 	part.mmio[0].bytes = PAGE_SIZE;
 	part.n_irq = 0;
 	part.rank = 0;
+	part.n_slots = N_MADE - 1;
 	part.ipc_to[0] = 0;
 	IS(E_OK, give(made.ep, &part));
 	IS(E_OK, give(made.ep, &(struct slot_privileges){0}));
@@ -198,11 +202,53 @@ static void test_spaces(void)
 	child_free(&other); /* VM has its frames back in any case */
 }
 
+static void slots_allow(uint32_t n)
+{
+	own.n_slots = n;
+	IS(E_OK, sys_slot_privileges(manager.child.ep, &own));
+}
+
+/* It has as many made as it was given, at a time; what is left of others' is not its own. */
+static void test_slots(void)
+{
+	struct child more[N_MADE + 1];
+	struct kernel_stats stats;
+
+	manager_new();
+	for (uint32_t i = 0; i <= N_MADE; i++) {
+		child_space_new(&more[i]);
+		IS(E_OK, sys_space_give(more[i].space, manager.child.ep));
+		more[i].ep =
+		        (endpoint_t)make_in(more[i].space, SLOT_PROGRAM, CLASS, CHILD_PRIORITY);
+		OK(i < N_MADE ? more[i].ep > 0 : more[i].ep == E_FULL);
+	}
+	IS(E_OK, sys_kernel_stats(&stats));
+	OK(stats.n_slots_free > 1);
+	IS(E_OK, puppet_call(&manager, KCALL_slot_destroy, (uint64_t)more[0].ep));
+	more[0].ep = (endpoint_t)make_in(more[0].space, SLOT_PROGRAM, CLASS, CHILD_PRIORITY);
+	OK(more[0].ep > 0);
+	slots_allow(N_MADE + 1);
+	more[N_MADE].ep =
+	        (endpoint_t)make_in(more[N_MADE].space, SLOT_PROGRAM, CLASS, CHILD_PRIORITY);
+	OK(more[N_MADE].ep > 0);
+	/* Fewer than it has: none of them goes, and none comes. */
+	slots_allow(1);
+	IS(E_OK, puppet_call(&manager, KCALL_slot_destroy, (uint64_t)more[0].ep));
+	more[0].ep = EP_NONE;
+	IS(E_FULL, make_in(more[0].space, SLOT_PROGRAM, CLASS, CHILD_PRIORITY));
+	puppet_free(&manager);
+	for (uint32_t i = 0; i <= N_MADE; i++) {
+		child_free(&more[i]);
+	}
+	child_free(&made);
+}
+
 const struct test tests_manager[] = {
         {"what a process manager may make", test_make},
         {"a process manager gives no more than it has", test_give_more},
         {"a process manager gives what it has", test_give},
         {"a process manager gives to its own only", test_others},
         {"a process manager begins in its own spaces only", test_spaces},
+        {"a process manager has no more made than it may", test_slots},
         {0},
 };

@@ -218,7 +218,7 @@ static void test_destroy(void)
 static void test_orphans(void)
 {
 	struct slot_params *params = (struct slot_params *)SHARED_SCRATCH;
-	struct slot_privileges privileges = {0};
+	struct slot_privileges privileges = {.n_slots = 1};
 	struct slot_event event;
 	struct child grandchild;
 

@@ -26,6 +26,7 @@ void host_enter(struct host_registers *r)
 	targets[EP_SLOT(r->rdi)] = privileges->ipc_to[0];
 	/* What every process has, and what the kit names. */
 	assert(privileges->calls[0] == (kcalls_ordinary() | UINT64_C(1) << KIT_CALL));
+	assert(privileges->n_slots == 0); /* who makes no slots gets none */
 	/* All services are in the first slots: the others are targets of `*` only. */
 	for (uint32_t i = 1; i < N_SERVICE_SLOTS / 64; i++) {
 		assert(privileges->ipc_to[i] ==
