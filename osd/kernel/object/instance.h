@@ -77,4 +77,6 @@ struct instance {
 	struct list event_link;  /* supervisor's `events`; empty: none */
 	struct slot_event event; /* endpoint is filled in when it is taken */
 	uint32_t n_vm_faults;
+	uint32_t
+	        ready_since; /* run queue: how many had come to the end of one before it; it wraps */
 };

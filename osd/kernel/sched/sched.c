@@ -3,6 +3,11 @@
  * the timer is armed for the end of the running quantum. A quantum belongs to the instance that the
  * scheduler picked; on a direct hand-off (ipc.c) the next one runs on with it, so that no clock is
  * read there.
+ *
+ * On several CPUs the queues of one priority are one queue, in the order in which they were entered:
+ * who looks for work takes the most urgent, and of equals the one that has waited longest, in
+ * whichever queue it is. So a CPU is idle only when nothing waits, and those that are equal and never
+ * wait share all CPUs evenly.
  */
 #include "osd/kernel/sched/sched.h"
 #include "osd/kernel/sched/cpu.h"
@@ -10,6 +15,7 @@
 #include "osd/kernel/sched/timer.h"
 
 static struct cpu cpus[ARCH_CPUS_MAX];
+static uint32_t n_enqueued; /* at the end of a queue; it wraps */
 
 struct cpu *cpu_at(uint32_t number)
 {
@@ -73,6 +79,9 @@ static void sched_enqueue(struct cpu *cpu, struct instance *instance, bool at_fr
 {
 	struct list *queue = &cpu->ready[instance->priority];
 
+	if (!at_front) {
+		instance->ready_since = n_enqueued++;
+	}
 	list_push(at_front ? queue->next : queue, &instance->ready_link);
 	instance->is_ready = 1;
 	instance->cpu = cpu_number(cpu);
@@ -159,6 +168,17 @@ void sched_take_off(struct instance *instance)
 	}
 }
 
+/* What waits in all queues. */
+static uint32_t sched_waiting(void)
+{
+	uint32_t mask = cpu_this()->ready_mask;
+
+	for (uint32_t i = 0; arch_cpus_count() > 1 && i < arch_cpus_count(); i++) {
+		mask |= cpus[i].ready_mask;
+	}
+	return mask;
+}
+
 /* Does what runs go on? */
 static bool sched_goes_on(const struct cpu *cpu, const struct instance *current, nsec_t now)
 {
@@ -170,42 +190,67 @@ static bool sched_goes_on(const struct cpu *cpu, const struct instance *current,
 	if (now < cpu->quantum_end) {
 		not_below >>= 1;
 	}
-	return (cpu->ready_mask & not_below) == 0;
+	return (sched_waiting() & not_below) == 0;
+}
+
+/* Would this CPU take what waits at this level, if it looked now? */
+static bool sched_would_take(const struct cpu *cpu, uint32_t level, nsec_t now)
+{
+	uint32_t own = sched_level(cpu);
+
+	return level < own || (level == own && now >= cpu->quantum_end);
 }
 
 /*
- * Something waits here, it may be what ran here until now: a CPU that has nothing to do shall come for it.
+ * Something waits here, it may be what ran here until now: a CPU that has nothing to do shall come for
+ * it, or else one that does less urgent work, or has done its equal work for as long as it may.
  */
-static void sched_offer(const struct cpu *cpu)
+static void sched_offer(const struct cpu *cpu, nsec_t now)
 {
+	const struct cpu *taker = NULL;
+	uint32_t level = sched_mask_first(cpu->ready_mask);
+
 	for (uint32_t i = 0; i < arch_cpus_count(); i++) {
-		if (&cpus[i] != cpu && sched_level(&cpus[i]) == N_PRIORITIES) {
-			arch_cpu_wake(i);
-			return;
+		if (&cpus[i] != cpu && sched_would_take(&cpus[i], level, now) &&
+		        (taker == NULL || sched_level(&cpus[i]) > sched_level(taker))) {
+			taker = &cpus[i];
 		}
+	}
+	if (taker != NULL) {
+		arch_cpu_wake(cpu_number(taker));
 	}
 }
 
 /* Leave into this instance, which is in no queue. */
-static _Noreturn void sched_resume(struct cpu *cpu, struct instance *instance)
+static _Noreturn void sched_resume(struct cpu *cpu, struct instance *instance, nsec_t now)
 {
 	if (cpu->ready_mask != 0) {
 		timer_arm(cpu->quantum_end);
-		sched_offer(cpu);
+		sched_offer(cpu, now);
 	}
 	arch_resume(&instance->context, &instance->space->mmu.arch);
 }
 
-/* Whose queue has the next for this CPU? Another one's, when that is more urgent than all of its own. */
+/* The first that waits for this CPU at a level at which something does. */
+static struct instance *sched_first(const struct cpu *cpu, uint32_t level)
+{
+	return list_entry(cpu->ready[level].next, struct instance, ready_link);
+}
+
+/* Whose queue has the next for this CPU? */
 static struct cpu *sched_source(struct cpu *cpu)
 {
+	uint32_t level = sched_mask_first(sched_waiting());
 	struct cpu *source = cpu;
-	uint32_t first = sched_mask_first(cpu->ready_mask);
 
-	for (uint32_t i = 0; i < arch_cpus_count(); i++) {
-		if (sched_mask_first(cpus[i].ready_mask) < first) {
+	for (uint32_t i = 0; i < arch_cpus_count() && level < N_PRIORITIES; i++) {
+		if (!(cpus[i].ready_mask >> level & 1)) {
+			continue;
+		}
+		if (!(source->ready_mask >> level & 1) ||
+		        (int32_t)(sched_first(&cpus[i], level)->ready_since -
+		                  sched_first(source, level)->ready_since) < 0) {
 			source = &cpus[i];
-			first = sched_mask_first(source->ready_mask);
 		}
 	}
 	return source;
@@ -223,7 +268,7 @@ _Noreturn void sched_run(void)
 		if (now >= cpu->quantum_end) {
 			cpu->quantum_end = now + current->quantum_nsec;
 		}
-		sched_resume(cpu, current);
+		sched_resume(cpu, current, now);
 	}
 	if (current != NULL) {
 		sched_leave(cpu, current, now);
@@ -232,11 +277,10 @@ _Noreturn void sched_run(void)
 	if (source->ready_mask == 0) {
 		arch_idle();
 	}
-	next = list_entry(
-	        source->ready[__builtin_ctz(source->ready_mask)].next, struct instance, ready_link);
+	next = sched_first(source, (uint32_t)__builtin_ctz(source->ready_mask));
 	sched_unready(next);
 	next->cpu = cpu_number(cpu);
 	cpu->n_context_switches++;
 	cpu->quantum_end = now + next->quantum_left_nsec;
-	sched_resume(cpu, next);
+	sched_resume(cpu, next, now);
 }

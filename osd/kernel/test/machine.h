@@ -20,11 +20,12 @@ struct arch_space {
 	paddr_t root;
 };
 
-#define ARCH_CPUS_MAX 1u
+#define ARCH_CPUS_MAX 8u
+extern uint32_t fake_n_cpus;
 
 static inline uint32_t arch_cpus_count(void)
 {
-	return 1;
+	return fake_n_cpus;
 }
 
 struct arch_cpu {
