@@ -223,6 +223,8 @@ def test_kernel_drawn(world):
         with open(home + '/memory', encoding='ascii') as f:
             assert int(f.read()) == 256 << 20
         assert 'kernel generation 1' in world.luctl('job', 'show', '1')
+        # However often it was looked for, a machine that is waited for has one step.
+        assert [step['name'] for step in world.json('job', 'show', '1')['steps']].count('confirm') == 1
 
 
 def test_start_fails(world):

@@ -260,15 +260,23 @@ static void job_on_kick(evutil_socket_t fd, short what, void *arg)
 }
 
 /*
- * The step at work, or one that was parked, is begun again. A soak has a look every now and then for days, none of
- * which is news for the history; nor are those of a set, whose jobs have a history of their own.
+ * Whether the step, begun again, only looks once more whether its time has come: a soak does for days, a set as long as its
+ * jobs go on, which have a history of their own, and a start several times a second until the machine is up. None of
+ * that is news for the history.
  */
+static bool job_only_looks(const struct job *job)
+{
+	return job_only_soaks(job) || job->row.kind == JOB_SET ||
+	       (job->row.kind == JOB_START && job->row.step == JOB_STEP_CONFIRM);
+}
+
+/* The step at work, or one that was parked, is begun again. */
 static void job_on_timer(evutil_socket_t fd, short what, void *arg)
 {
 	struct job *job = arg;
 
 	job_settle_calls(job);
-	if (job->phase == JOB_WORKING && (job_only_soaks(job) || job->row.kind == JOB_SET)) {
+	if (job->phase == JOB_WORKING && job_only_looks(job)) {
 		job->engine->steps[job->row.step].begin(job);
 		return;
 	}
