@@ -64,6 +64,7 @@ struct client {
 	uint64_t job;           /* that the newest news was about; 0: none */
 	const char *request_id; /* of the request that waits for its answer; "": none was given */
 	bool needs_key;         /* nobody but this luctl signs what it asks for */
+	bool is_stream;         /* its answer has no end but Ctrl-C */
 	bool is_many;           /* it was about others, too */
 	char waits[240];        /* what is known of why it is not over */
 	unsigned int quiet_msec;
@@ -196,6 +197,9 @@ static int client_leave(const struct client *client, enum ctl_exit code, const c
 	        ctl_format("%s; job %" PRIu64 " goes on in lud%s%s%s", why, client->job,
 	                *client->waits ? " (" : "", client->waits, *client->waits ? ")" : "");
 
+	if (client->is_stream) {
+		return code;
+	}
 	if (!client->job) {
 		return client_leave_early(client, code, why);
 	}
@@ -508,6 +512,8 @@ int client_call(struct client *client, Control__Request *request, client_news_fn
 
 	client->request_id = request->request_id;
 	client->needs_key = client_needs_key(request);
+	client->is_stream = request->body_case == CONTROL__REQUEST__BODY_LOG_FOLLOW &&
+	                    request->log_follow->follow;
 	while (code == CTL_OK) {
 		code = client_receive(client, &from);
 		if (code != CTL_OK) {

@@ -48,18 +48,41 @@ static int db_run(
 	return run_program(argv, NULL, false, ret_run);
 }
 
+/* Lines of lud's log: what they say is a cause, and behind the last `; ` what to do. All but the last are told as they are. */
+static int db_failed(char *lines)
+{
+	static const char mark[] = " lud error: ";
+	char *line, *next, *at, *remedy;
+
+	for (line = strsep(&lines, "\n"); (next = strsep(&lines, "\n")) && *next; line = next) {
+		fprintf(stderr, "%s\n", line);
+	}
+	at = strstr(line, mark);
+	if (!at) {
+		return ctl_fail(CTL_FAILED, "db", "see what stands above", "%s",
+		        *line ? line : "lud ended without a word");
+	}
+	at += strlen(mark);
+	remedy = strrchr(at, ';');
+	if (remedy) {
+		*remedy = '\0';
+		remedy += 1 + strspn(remedy + 1, " ");
+	}
+	return ctl_fail(CTL_FAILED, "", remedy, "%s", at);
+}
+
 /* What lud said and did not mean for stdout; the exit code that goes with its own. */
 static int db_ended(const struct run *run)
 {
-	fputs(run->errors, stderr);
 	switch (run->status) {
 	case 0:
+		fputs(run->errors, stderr);
 		return CTL_OK;
 	case DB_LUD_BUSY:
 		return ctl_fail(CTL_HELD, "db", "stop lud; machines run on meanwhile",
 		        "a lud serves from this record");
 	default:
-		return CTL_FAILED;
+		return db_failed(run->errors);
 	}
 }
 

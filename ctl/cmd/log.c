@@ -92,5 +92,5 @@ int cmd_log(const struct options *options)
 	if (code == CTL_OK) {
 		code = client_call(client, &request, log_on_news, &view, &reply);
 	}
-	return code;
+	return options->follow && client_is_interrupted() ? CTL_OK : code;
 }

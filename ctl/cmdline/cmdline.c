@@ -345,8 +345,11 @@ int cmdline_read(const struct verb *verb, int argc, char **argv, struct options 
 		const struct option_row *row = cmdline_found(result);
 
 		if (!row || !cmdline_takes(verb, row->name)) {
-			ctl_fail(CTL_USAGE, argv[optind - 1], NULL, "not an option of `luctl %s`",
-			        verb->name);
+			_cleanup_(ctl_freep) char *known = ctl_format("--%s", row ? row->name : "");
+
+			/* A value may stand behind one that this command does not take. */
+			(void)ctl_fail(CTL_USAGE, row ? known : argv[optind - 1], NULL,
+			        "not an option of `luctl %s`", verb->name);
 			return cmdline_wrong(verb, NULL);
 		}
 		if (given[row - cmdline_rows]) {

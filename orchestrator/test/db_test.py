@@ -139,7 +139,7 @@ def test_restore(world):
     world.luctl('rerandomize', 'ds')
     runs = world.running()
     told = world.luctl('db', 'restore', path, code=4)
-    assert 'stop lud' in told and 'another lud uses' in told, told
+    assert 'stop lud' in told and 'a lud serves from this record' in told and ' lud error: ' not in told, told
     for how in (signal.SIGTERM, signal.SIGKILL):  # with its log in the file, or beside it
         world.kill(how)
         assert 'before-' in world.luctl('db', 'restore', path) and not os.path.exists(world.state + '/lud.db-wal')

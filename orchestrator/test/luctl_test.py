@@ -29,6 +29,8 @@ USAGE = [
     (['update', 'ds', '--machine', 'm', '--machine', 'm'], 'given twice'),
     (['release', 'list', '--json', '--json'], 'given twice'),
     (['machine'], 'luctl machine show NAME'),
+    (['watch', '-m', 'm'], '--machine: not an option of `luctl watch`'),
+    (['watch', '--explode'], '--explode: not an option'),
     (['machine', 'jump'], 'no command `machine jump`, but these'),
     (['jump'], '`luctl --help` lists all'),
     (['history', '--limit', '0'], 'whole number'),
@@ -42,6 +44,8 @@ def test_luctl(world):
         assert said in told, (args, told)
     assert world.luctl('jump', code=2).count('\n') == 2  # what was wrong stays in sight
     assert 'start lud' in world.luctl('status', code=8)
+    told = world.luctl('db', 'check', world.dir + '/none', code=1)
+    assert told.startswith('luctl: %s/none: it cannot be read' % world.dir) and '\n       see that it is there' in told, told
     assert 'keys already' in world.luctl('keys', 'init', '--keys', world.dir + '/keys', code=7)
     assert 'keys init' in world.luctl('keys', 'list', '--keys', world.dir + '/none', code=7)
     roles = world.json('keys', 'list', '--keys', world.dir + '/keys')['keys']
