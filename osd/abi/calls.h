@@ -115,7 +115,9 @@ struct slot_registers {
 	uint64_t rip, rflags, fsbase, gsbase;
 };
 /* slot_fpu never has more to write. */
-#define SLOT_FPU_BYTES_MAX 4096u
+#define SLOT_FPU_BYTES_MAX 2944u
+
+#define ASEND_MAX 44u /* asynchronous messages that wait at a slot */
 
 /* event_next */
 enum slot_event_kind { SLOT_EVENT_FAULT = 1, SLOT_EVENT_EXIT, SLOT_EVENT_REPORT, SLOT_EVENT_ABUSE };
@@ -194,7 +196,7 @@ enum frame_kind {
 	FRAME_LIST_MIRROR, /* va: a table of another space, whose frame is pa */
 	FRAME_LIST_SPARE,  /* n frames that space_trim would give back */
 	FRAME_LIST_FPU,    /* what space_fpu gave */
-	FRAME_LIST_QUEUE   /* what space_queue gave */
+	FRAME_LIST_OBJECT  /* what space_create gave for the space; n: with those of space_thread */
 };
 struct frame_entry {
 	union {

@@ -9,7 +9,8 @@
 #define N_SERVICE_SLOTS 256
 /* Programs, in the slots above, are named by class. */
 #define N_CLASSES 64
-#define N_SPACES 256
+/* 4,096 programs, services, and new instances of these while an update runs. */
+#define N_SPACES 5120
 #define PAGE_SIZE 4096ul
 #define SERVICE_NAME_LEN 24
 

@@ -16,7 +16,7 @@
 #define FRAME_KERNEL 1u /* the kernel's for ever */
 #define FRAME_USER 2u
 #define FRAME_FPU 3u          /* registers of who runs in a space */
-#define FRAME_QUEUE 4u        /* asynchronous messages to who runs in a space */
+#define FRAME_OBJECT 4u       /* a space, or a thread more of one (osd/kernel/object) */
 #define FRAME_TABLE 0x8000u   /* + entries + FRAME_SHARER for each mirror */
 #define FRAME_ENTRIES 0x03ffu /* mask: entries that are not 0 */
 #define FRAME_SHARER 0x0400u  /* one mirror */

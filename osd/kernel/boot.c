@@ -194,18 +194,18 @@ static void boot_image_map(struct load *load, struct start_info *start)
 static struct slot *boot_slot_make(uint32_t number)
 {
 	struct slot_params params = {.priority = number};
-	paddr_t root = arch_boot_frames(1), fpu = arch_boot_frames(1), queue = arch_boot_frames(1);
+	paddr_t root = arch_boot_frames(1), object = arch_boot_frames(1), fpu = arch_boot_frames(1);
 	struct space *space = NULL;
 
 	__builtin_memcpy(params.name, image.entries[number].name, sizeof(params.name));
 	arch_boot_frames_to_user(root, 1);
 	arch_boot_frames_to_user(fpu, 1);
-	arch_boot_frames_to_user(queue, 1);
-	if (space_open(root, EP_NONE, &space) != E_OK) {
+	arch_boot_frames_to_user(object, 1);
+	if (space_open(root, object, EP_NONE, &space) != E_OK) {
 		panic("no space for %.24s", params.name);
 	}
-	if (space_fpu_give(space, fpu) != E_OK || space_queue_give(space, queue) != E_OK) {
-		panic("no memory for the registers and messages of %.24s", params.name);
+	if (space_fpu_give(space, fpu) != E_OK) {
+		panic("no memory for the registers of %.24s", params.name);
 	}
 	return slot_open(number, &params, space, EP_NONE);
 }
@@ -218,7 +218,7 @@ static void boot_privileges_give(void)
 
 	vm.calls[0] = kcalls_ordinary() | CALL_BIT(space_create) | CALL_BIT(space_batch) |
 	              CALL_BIT(space_destroy) | CALL_BIT(space_trim) | CALL_BIT(space_fpu) |
-	              CALL_BIT(space_queue) | CALL_BIT(space_give) | CALL_BIT(frame_list) |
+	              CALL_BIT(space_thread) | CALL_BIT(space_give) | CALL_BIT(frame_list) |
 	              CALL_BIT(fault_next) | CALL_BIT(fault_done) | CALL_BIT(kernel_stats) |
 	              CALL_BIT(slot_info) | CALL_BIT(copy);
 	vm.ipc_to[0] = 1ull << EP_SLOT(EP_RS);

@@ -7,14 +7,17 @@
 #include "osd/kernel/object/space.h"
 
 #define AT_END UINT64_MAX
+/* Numbers of spaces looked at for one piece. */
+#define SPACES_LOOKS_MAX 1024u
 
 /* Spaces from number *at on. */
 static uint32_t frame_list_spaces(uint64_t *at, struct frame_entry *list, uint32_t max)
 {
+	uint64_t end = *at < N_SPACES ? *at + SPACES_LOOKS_MAX : 0;
 	uint32_t n = 0;
 
-	for (; *at < N_SPACES && n < max; ++*at) {
-		const struct space *space = space_of_any((space_t)*at);
+	for (; *at < N_SPACES && *at < end && n < max; ++*at) {
+		const struct space *space = space_of_any(*at);
 
 		if (space != NULL) {
 			list[n++] = (struct frame_entry){.space = (space_t)*at,
@@ -36,9 +39,9 @@ static uint32_t frame_list_space(
 	if (*at == 0 && space->fpu != 0) {
 		list[n++] = (struct frame_entry){.pa = space->fpu, .n = 1, .kind = FRAME_LIST_FPU};
 	}
-	if (*at == 0 && space->queue != 0) {
-		list[n++] =
-		        (struct frame_entry){.pa = space->queue, .n = 1, .kind = FRAME_LIST_QUEUE};
+	if (*at == 0) {
+		list[n++] = (struct frame_entry){
+		        .pa = space->object, .n = space->n_frames, .kind = FRAME_LIST_OBJECT};
 	}
 	n += mmu_list(&space->mmu, at, list + n, max - n);
 
@@ -48,7 +51,7 @@ static uint32_t frame_list_space(
 
 err_t do_frame_list(struct instance *self, const uint64_t *args)
 {
-	struct space *space = args[0] < N_SPACES ? space_of((space_t)args[0]) : NULL;
+	struct space *space = space_of(args[0]);
 	bool is_spaces = (uint32_t)args[0] == FRAME_LIST_SPACES;
 	uint64_t at = args[1], max = args[3];
 	struct frame_entry list[FRAME_LIST_MAX];

@@ -42,6 +42,20 @@ static bool slot_is_allowed(const struct instance *self, const struct slot_param
 	               params->priority >= self->priority);
 }
 
+/*
+ * Has the space memory for it? Who runs there has committed, and so has who comes, since what has not can
+ * do no harm, alone or with others.
+ */
+static err_t check_slot_space(const struct slot_params *params, const struct space *space)
+{
+	const struct instance *other = space_instance(space);
+
+	if (other != NULL && (other->is_uncommitted || params->flags & SLOT_UNCOMMITTED)) {
+		return E_BUSY;
+	}
+	return list_is_empty(&space->threads) ? E_BUSY : E_OK;
+}
+
 static err_t check_slot_create(struct instance *self, vaddr_t address,
         struct slot_params *ret_params, struct space **ret_space, uint32_t *ret_number)
 {
@@ -68,7 +82,7 @@ static err_t check_slot_create(struct instance *self, vaddr_t address,
 	if (*ret_number == N_SLOTS || !slot_may_supervise(self->slot)) {
 		return E_FULL;
 	}
-	return (*ret_space)->instance ? E_BUSY : E_OK;
+	return check_slot_space(ret_params, *ret_space);
 }
 
 err_t do_slot_create(struct instance *self, const uint64_t *args)

@@ -12,6 +12,7 @@
 #include "osd/kernel/call/call.h"
 #include "osd/kernel/life/life.h"
 #include "osd/kernel/ipc/ipc.h"
+#include "osd/kernel/object/space.h"
 #include "osd/kernel/sched/state.h"
 
 static err_t check_slot_swap(const struct slot *a, const struct slot *b, uint64_t flags)
@@ -22,6 +23,9 @@ static err_t check_slot_swap(const struct slot *a, const struct slot *b, uint64_
 	if (!call_instance_is_at_rest(a->instance) || !call_instance_is_at_rest(b->instance) ||
 	        instance_is_in_ipc(b->instance)) {
 		return E_STATE;
+	}
+	if (space_is_shared(a->instance->space) || space_is_shared(b->instance->space)) {
+		return E_STATE; /* others would go on in the space of who was exchanged */
 	}
 	if (!a->async != !b->async) {
 		return E_STATE; /* messages could be left without a place */

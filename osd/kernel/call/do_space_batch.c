@@ -95,13 +95,14 @@ static err_t space_tables_get(struct batch_run *run, struct mmu_tables *tables)
 /* Registers of devices are mapped only for a slot that has the right to them. */
 static err_t check_device(const struct space *space, const struct space_op *op)
 {
+	const struct instance *instance = space_instance(space);
 	uint64_t bytes = op->n_pages * PAGE_SIZE;
 	const struct slot_privileges *p;
 
-	if (!space->instance) {
+	if (!instance) {
 		return E_PERM;
 	}
-	p = &space->instance->slot->privileges;
+	p = &instance->slot->privileges;
 	for (unsigned int i = 0; i < p->n_mmio; i++) {
 		uint64_t offset = op->arg - p->mmio[i].base;
 
@@ -115,16 +116,20 @@ static err_t check_device(const struct space *space, const struct space_op *op)
 
 static struct space *space_op_source(const struct space *space, const struct space_op *op)
 {
-	struct space *source = op->arg < N_SPACES ? space_of((space_t)op->arg) : NULL;
+	struct space *source = space_of(op->arg);
 
 	return source != space ? source : NULL;
 }
 
 static err_t space_op_unmap(struct space *space, const struct space_op *part)
 {
-	err_t err = mmu_unmap(&space->mmu, part->va, part->n_pages);
+	bool is_gates = space->gate - part->va < part->n_pages * PAGE_SIZE;
+	err_t err = E_BUSY;
 
-	if (err == E_OK && space->gate - part->va < part->n_pages * PAGE_SIZE) {
+	if (!is_gates || !space_is_shared(space)) {
+		err = mmu_unmap(&space->mmu, part->va, part->n_pages);
+	}
+	if (err == E_OK && is_gates) {
 		space_gate_set(space, 0);
 	}
 	return err;
@@ -132,9 +137,11 @@ static err_t space_op_unmap(struct space *space, const struct space_op *part)
 
 static err_t space_op_gate(struct space *space, vaddr_t va, struct mmu_tables *tables)
 {
+	const struct instance *instance = space_instance(space);
 	err_t err;
 
-	if (space->gate != 0 || (space->instance != NULL && space->instance->is_foreign)) {
+	if (space->gate != 0 || (instance != NULL && instance->is_foreign) ||
+	        space_is_shared(space)) {
 		return E_BUSY;
 	}
 	err = mmu_gate(&space->mmu, va, tables);
@@ -415,7 +422,7 @@ static inline err_t batch_step(struct batch_run *run, const struct space_op *op)
 	err_t err = E_TABLES;
 
 	if (op->space != run->space_id) {
-		run->space = op->space < N_SPACES ? space_of(op->space) : NULL;
+		run->space = space_of(op->space);
 		if (!run->space) {
 			run->space_id = SPACE_NONE;
 			return E_INVAL;

@@ -4,7 +4,7 @@
 
 err_t do_space_fpu(struct instance *self, const uint64_t *args)
 {
-	struct space *space = args[0] < N_SPACES ? space_of((space_t)args[0]) : NULL;
+	struct space *space = space_of(args[0]);
 
 	return space ? space_fpu_give(space, args[1]) : E_INVAL;
 }

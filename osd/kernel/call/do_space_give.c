@@ -7,7 +7,7 @@
 
 err_t do_space_give(struct instance *self, const uint64_t *args)
 {
-	struct space *space = args[0] < N_SPACES ? space_of((space_t)args[0]) : NULL;
+	struct space *space = space_of(args[0]);
 	const struct slot *owner = slot_of(call_endpoint(args[1]));
 
 	if (!space) {

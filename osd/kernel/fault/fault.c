@@ -61,13 +61,21 @@ void fault_page(struct instance *self, vaddr_t address, uint32_t flags)
 	}
 }
 
+/* Does nobody run in it who could have faulted there? */
+static bool fault_is_nobodys(const struct space *space)
+{
+	const struct instance *instance = space_instance(space);
+
+	return instance == NULL || instance->is_uncommitted;
+}
+
 err_t fault_copy(struct instance *self, struct space *space, vaddr_t address, uint32_t flags)
 {
 	bool is_asked = self->copy_fault_asked == address;
 
 	self->copy_fault_asked = 0;
 	if (is_asked || fault_is_vm(self) || self->is_uncommitted || address >= ARCH_USER_END ||
-	        space->instance == NULL || space->instance->is_uncommitted) {
+	        fault_is_nobodys(space)) {
 		self->call_progress = 0;
 		return E_FAULT;
 	}

@@ -70,10 +70,13 @@ static bool ipc_is_receiving_from(const struct slot *slot, endpoint_t from)
 	       (instance->peer == EP_ANY || instance->peer == from);
 }
 
+/* Who waits for whom is followed no further than this. */
+#define IPC_CIRCLE_MAX 1024u
+
 /*
  * Would self, by waiting for target, close a circle of instances that wait for each other? A target
  * that receives from self is none: it is stopped or held, and takes the message when it goes on. A circle
- * of others, who receive from each other, has no end: who has seen all that there can be has seen self.
+ * of others, who receive from each other, has no end. A circle longer than any that is followed is not seen: who is in it waits until it is ended.
  */
 static bool ipc_is_circle(const struct instance *self, const struct slot *target)
 {
@@ -84,7 +87,7 @@ static bool ipc_is_circle(const struct instance *self, const struct slot *target
 	        target->instance->peer == self->slot->endpoint) {
 		return false;
 	}
-	for (uint32_t hops = 0; target != NULL && hops < N_THREADS; hops++) {
+	for (uint32_t hops = 0; target != NULL && hops < IPC_CIRCLE_MAX; hops++) {
 		const struct instance *at = target->instance;
 		if (at == self) {
 			return true;

@@ -137,10 +137,6 @@ static void end_finish(struct slot *slot)
 
 	KASSERT(list_is_empty(&slot->events));
 	arch_context_fpu_set(&instance->context, 0);
-	if (instance->space != NULL) {
-		instance->space->instance = NULL;
-		instance->space = NULL;
-	}
 	slot_count(slot, -1);
 	slot->supervisor = EP_NONE;
 	slot->n_supervised = 0;
@@ -155,6 +151,7 @@ static void end_finish(struct slot *slot)
 	slot->log_rate = (struct log_rate){0};
 	slot->is_known = 0;
 	slot_give(slot);
+	space_thread_put(instance->space, slot_thread(slot));
 }
 
 bool slot_close(struct slot *slot, uint64_t *progress)

@@ -23,17 +23,14 @@
 static void life_instance_open(
         struct instance *instance, const struct slot_params *params, struct space *space)
 {
-	KASSERT(space->instance == NULL);
 	arch_context_start(&instance->context, 0, 0, 0);
 	arch_context_gate_set(&instance->context, space->gate);
-	arch_context_fpu_set(&instance->context, space->fpu);
 	instance_state_set(instance, SLOT_NEW);
 	instance->is_stopped = 0;
 	instance->is_uncommitted = (params->flags & SLOT_UNCOMMITTED) != 0;
 	instance->is_foreign = 0;
 	instance->peer = EP_NONE;
 	instance->space = space;
-	space->instance = instance;
 	instance->cpu = cpu_number(cpu_this());
 	instance->priority = params->priority;
 	instance->above_mask = (1u << params->priority) - 1;
@@ -51,7 +48,8 @@ static void life_instance_open(
 struct slot *slot_open(uint32_t number, const struct slot_params *params, struct space *space,
         endpoint_t supervisor)
 {
-	struct slot *slot = slot_take(number);
+	struct thread *thread = space_thread_take(space);
+	struct slot *slot = slot_take(number, thread);
 
 	slot->ipc_index = number < N_SERVICE_SLOTS ? number : N_SERVICE_SLOTS + params->ipc_class;
 	slot->supervisor = supervisor;
@@ -61,7 +59,8 @@ struct slot *slot_open(uint32_t number, const struct slot_params *params, struct
 	slot_count(slot, 1);
 	__builtin_memcpy(slot->name, params->name, sizeof(slot->name));
 	life_instance_open(slot->instance, params, space);
-	slot_async_set(slot, space->queue);
+	arch_context_fpu_set(&slot->instance->context, space_thread_fpu(space, thread));
+	slot->async = space_thread_queue(space, thread);
 	slot_privileges_set(slot, &(struct slot_privileges){0});
 	return slot;
 }

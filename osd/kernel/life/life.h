@@ -3,8 +3,8 @@
 #include "osd/kernel/object/slot.h"
 
 /*
- * A slot with this number (slot_number_free): new incarnation, instance in SLOT_NEW over space (which
- * has no instance yet), no privileges.
+ * A slot with this number (slot_number_free): new incarnation, instance in SLOT_NEW in a thread of the
+ * space, which has one that is free, no privileges.
  */
 struct slot *slot_open(uint32_t number, const struct slot_params *params, struct space *space,
         endpoint_t supervisor);

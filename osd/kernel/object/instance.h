@@ -45,7 +45,7 @@ struct instance {
 	};
 	endpoint_t peer; /* SENDING, WAITING_REPLY, PARKED: the other side; RECEIVING: from whom */
 	struct slot *slot;
-	struct space *space;    /* NULL before slot_create and after slot_destroy */
+	struct space *space;    /* in which it runs, and which has the memory of the thread */
 	uint64_t calls_allowed; /* bit n: may make call KCALL_BASE + n now; kept by
 	                           slot_calls_refresh */
 	uint64_t cpu_cycles;    /* charged so far; arch_cycles_nsec() converts */

@@ -12,9 +12,8 @@
 
 struct instance *slot_table[N_SLOTS];
 static uint64_t numbers_taken[N_SLOTS / 64];
-static struct list threads_free = {&threads_free, &threads_free};
-static uint32_t n_threads_free;
-static struct thread threads[N_THREADS], thread_none;
+static struct thread thread_none;
+static uint32_t n_live;
 
 /* What outlives a slot, of each number; programs' that were given back are in a queue. */
 static struct {
@@ -24,11 +23,12 @@ static struct {
 static uint32_t programs_first, programs_last; /* of the queue; 0: it is empty */
 static uint32_t n_programs_used;               /* numbers above these were never used */
 
-static void slot_thread_init(struct thread *thread)
+void slot_thread_init(struct thread *thread)
 {
 	struct slot *slot = &thread->slot;
 	struct instance *instance = &thread->instance;
 
+	__builtin_memset(thread, 0, sizeof(*thread));
 	slot->endpoint = EP_NONE;
 	slot->instance = instance;
 	slot->supervisor = EP_NONE;
@@ -52,11 +52,6 @@ void slots_init(void)
 	for (uint32_t i = 0; i < N_SLOTS; i++) {
 		slot_table[i] = &thread_none.instance;
 	}
-	for (uint32_t i = 0; i < N_THREADS; i++) {
-		slot_thread_init(&threads[i]);
-		list_push(&threads_free, &threads[i].slot.link);
-	}
-	n_threads_free = N_THREADS;
 }
 
 static uint32_t slot_number_service(void)
@@ -79,9 +74,6 @@ static uint32_t slot_number_program(void)
 
 uint32_t slot_number_free(bool is_program)
 {
-	if (list_is_empty(&threads_free)) {
-		return N_SLOTS;
-	}
 	return is_program ? slot_number_program() : slot_number_service();
 }
 
@@ -112,15 +104,13 @@ static void slot_number_give(uint32_t number)
 	programs_last = number;
 }
 
-struct slot *slot_take(uint32_t number)
+struct slot *slot_take(uint32_t number, struct thread *thread)
 {
-	struct slot *slot;
+	struct slot *slot = &thread->slot;
 
-	KASSERT(!slot_at(number)->is_live && !list_is_empty(&threads_free));
-	slot = list_entry(threads_free.prev, struct slot, link);
+	KASSERT(!slot_at(number)->is_live && !slot->is_live);
 	slot_number_take(number);
-	list_remove(&slot->link);
-	n_threads_free--;
+	n_live++;
 	numbers_taken[number / 64] |= 1ull << number % 64;
 	slot_table[number] = slot->instance;
 	slot->number = number;
@@ -146,8 +136,7 @@ void slot_give(struct slot *slot)
 	slot_table[slot->number] = &thread_none.instance;
 	numbers_taken[slot->number / 64] &= ~(1ull << slot->number % 64);
 	slot_number_give(slot->number);
-	list_push(&threads_free, &slot->link);
-	n_threads_free++;
+	n_live--;
 }
 
 uint32_t slot_number_next(uint32_t number)
@@ -229,12 +218,7 @@ void slot_count(const struct slot *slot, int32_t change)
 
 uint32_t slots_free_count(void)
 {
-	return n_threads_free;
-}
-
-void slot_async_set(struct slot *slot, paddr_t frame)
-{
-	slot->async = frame != 0 ? arch_frame_ptr(frame) : NULL;
+	return N_SLOTS - n_live;
 }
 
 /* Messages that wait are in the space's memory: they change places. */

@@ -16,17 +16,16 @@
 #include "osd/kernel/base/list.h"
 #include "osd/kernel/base/log_rate.h"
 
-#define N_ASYNC (PAGE_SIZE / sizeof(struct message))
-#define N_THREADS 256u /* slots that are live at the same time */
+#define N_ASYNC ASEND_MAX
 
 struct slot {
 	/* Of the memory, not of the identity: a swap leaves these where they are, the lists with
 	 * what the other one had in them. */
 	struct instance *instance; /* in the same struct thread */
-	struct message *async;     /* ring of N_ASYNC, in the space's queue frame; NULL: none */
+	struct message *async;     /* ring of N_ASYNC, in the space's memory; NULL: none */
 	struct list senders;       /* instances in SLOT_SENDING, oldest first */
 	struct list alarm_link;
-	struct list link; /* threads without a slot */
+	struct list link; /* threads of the space that have a slot, or that have none */
 
 	endpoint_t endpoint;
 	uint8_t is_live;
@@ -88,6 +87,10 @@ static inline struct slot *slot_at(uint32_t number)
 }
 /* The first number from this one on that a slot has; N_SLOTS: none. */
 uint32_t slot_number_next(uint32_t number);
+static inline struct thread *slot_thread(struct slot *slot)
+{
+	return list_entry(slot, struct thread, slot);
+}
 /*
  * Was it made by the kernel, so that nobody has given it what it has? Others give what they have
  * themselves, and no more.
@@ -108,6 +111,8 @@ static inline struct slot *slot_supervisor(const struct slot *slot)
 {
 	return slot_is_root(slot) ? NULL : slot_at(EP_SLOT(slot->supervisor));
 }
+/* Nobody's thread, in memory that may have held anything. */
+void slot_thread_init(struct thread *thread);
 /*
  * May it supervise one more slot? Neither it nor anybody above it has as many as its privileges say, and
  * there are no more above it than SUPERVISORS_MAX.
@@ -116,27 +121,22 @@ bool slot_may_supervise(const struct slot *slot);
 /* The slot counts, or counts no more, with all that are above it: change is 1 or -1. */
 void slot_count(const struct slot *slot, int32_t change);
 /*
- * A number for a new slot, not yet taken; N_SLOTS: there is none, or no memory for a slot. That of a
+ * A number for a new slot, not yet taken; N_SLOTS: there is none. That of a
  * service is the lowest; those of programs come again as late as can be, so that an endpoint that
  * somebody has kept means nobody for long.
  */
 uint32_t slot_number_free(bool is_program);
-/* A slot with this number, which nobody has, in its next incarnation; it is live. */
-struct slot *slot_take(uint32_t number);
+/* A slot with this number, which nobody has, in its next incarnation, in this memory; it is live. */
+struct slot *slot_take(uint32_t number, struct thread *thread);
 /*
  * The slot is ending: nothing leads to it but its number, which is taken until slot_give. Its endpoint is
  * that of no slot; it was slot_endpoint_was().
  */
 void slot_die(struct slot *slot);
 endpoint_t slot_endpoint_was(const struct slot *slot);
-/* Its number and its memory are free. */
+/* Its number is free, and the memory is its owner's (space_thread_put). */
 void slot_give(struct slot *slot);
 uint32_t slots_free_count(void);
-/*
- * Asynchronous messages to the slot wait in this frame from now on; 0: it has no queue. Those that
- * wait already are the caller's business.
- */
-void slot_async_set(struct slot *slot, paddr_t frame);
 /*
  * Exchange the identities of two slots, with all that waits for them: behind each is the other one's
  * instance then. Both have a queue for asynchronous messages, or neither has.

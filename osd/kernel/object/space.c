@@ -1,24 +1,60 @@
-/* The table of address spaces. */
+/*
+ * Address spaces, and the memory of threads. Both lie in frames that VM gives and gets back:
+ *
+ *   frame of a space            frame of one more thread
+ *   ┌──────────────┐            ┌──────────────┐
+ *   │ struct space │            │ struct thread│
+ *   │ struct thread│            │ its frame    │
+ *   │ messages     │            │ FPU registers│
+ *   └──────────────┘            └──────────────┘
+ *
+ * A thread's memory stays with the space: when its slot ends, the next one takes it, or VM takes the
+ * frame back.
+ *
+ * A number leads to its space by one load. Numbers that are free are in a queue in the same table, so
+ * that one that was given back means nobody for long.
+ */
 #include "osd/kernel/object/space.h"
 #include "osd/arch/frame.h"
-#include "osd/kernel/object/slot.h"
+#include "osd/kernel/base/kassert.h"
 
-static struct space spaces[N_SPACES];
+struct space_frame {
+	struct space space;
+	struct thread thread __attribute__((aligned(64)));
+	struct message queue[N_ASYNC];
+};
+
+struct thread_frame {
+	struct thread thread;
+	paddr_t frame;
+	uint8_t fpu[SLOT_FPU_BYTES_MAX] __attribute__((aligned(64)));
+};
+
+_Static_assert(sizeof(struct space_frame) <= PAGE_SIZE, "a space lies in a frame");
+_Static_assert(sizeof(struct thread_frame) <= PAGE_SIZE, "and so does a thread");
+
+/* Of each number the space, or IS_FREE and the next one in the queue. */
+static uintptr_t numbers[N_SPACES];
+static uint32_t number_first, number_last, n_numbers_free;
+
+#define IS_FREE 1u
 
 void spaces_init(void)
 {
 	mmu_init();
 	for (uint32_t i = 0; i < N_SPACES; i++) {
-		spaces[i].id = i;
+		numbers[i] = (uintptr_t)(i + 1) << 1 | IS_FREE;
 	}
+	number_last = N_SPACES - 1;
+	n_numbers_free = N_SPACES;
 }
 
-struct space *space_of_any(space_t id)
+struct space *space_of_any(uint64_t id)
 {
-	return id < N_SPACES && spaces[id].is_live ? &spaces[id] : NULL;
+	return id < N_SPACES && !(numbers[id] & IS_FREE) ? (struct space *)numbers[id] : NULL;
 }
 
-struct space *space_of(space_t id)
+struct space *space_of(uint64_t id)
 {
 	struct space *space = space_of_any(id);
 
@@ -33,101 +69,204 @@ const struct arch_space *context_mirrors(const struct arch_context *ctx)
 	return source != NULL ? &source->arch : NULL;
 }
 
-err_t space_open(paddr_t root, endpoint_t owner, struct space **ret_space)
+static void space_number_take(struct space *space)
 {
-	for (uint32_t i = 0; i < N_SPACES; i++) {
-		err_t err;
-		if (spaces[i].is_live) {
-			continue;
-		}
-		err = mmu_space_init(&spaces[i].mmu, root);
-		if (err != E_OK) {
-			return err;
-		}
-		spaces[i].is_live = true;
-		spaces[i].is_closing = false;
-		spaces[i].owner = owner;
-		spaces[i].instance = NULL;
-		spaces[i].gate = 0;
-		spaces[i].fpu = spaces[i].queue = 0;
-		*ret_space = &spaces[i];
-		return E_OK;
-	}
-	return E_FULL;
+	space->id = number_first;
+	number_first = (uint32_t)(numbers[space->id] >> 1);
+	numbers[space->id] = (uintptr_t)space;
+	n_numbers_free--;
 }
 
-void space_gate_set(struct space *space, vaddr_t gate)
+/* One is always in use, VM's: so the queue that it is put into is empty only when all are. */
+static void space_number_give(space_t id)
 {
-	space->gate = gate;
-	if (space->instance != NULL) {
-		arch_context_gate_set(&space->instance->context, gate);
+	if (n_numbers_free++ == 0) {
+		number_first = id;
+	} else {
+		numbers[number_last] = (uintptr_t)id << 1 | IS_FREE;
 	}
+	number_last = id;
+	numbers[id] = IS_FREE;
 }
 
-/* The frame is the space's, which keeps it in *place. */
-static err_t space_frame_give(paddr_t *place, paddr_t frame, uint32_t use)
+static struct space_frame *space_frame(const struct space *space)
+{
+	return arch_frame_ptr(space->object);
+}
+
+static err_t space_frame_check(paddr_t frame)
 {
 	if (frame % PAGE_SIZE != 0) {
 		return E_INVAL;
 	}
-	if (frame_use(frame) != FRAME_USER) {
-		return E_PERM;
+	return frame_use(frame) == FRAME_USER ? E_OK : E_PERM;
+}
+
+err_t space_open(paddr_t root, paddr_t object, endpoint_t owner, struct space **ret_space)
+{
+	struct space_frame *frame;
+	struct mmu_space mmu;
+	err_t err = object == root ? E_INVAL : space_frame_check(object);
+
+	if (err == E_OK) {
+		err = n_numbers_free == 0 ? E_FULL : mmu_space_init(&mmu, root);
 	}
-	if (*place != 0) {
-		return E_BUSY;
+	if (err != E_OK) {
+		return err;
 	}
-	frame_use_set(frame, use);
-	*place = frame;
+	frame_use_set(object, FRAME_OBJECT);
+	frame = arch_frame_ptr(object);
+	frame->space = (struct space){.mmu = mmu, .object = object, .owner = owner, .n_frames = 1};
+	space_number_take(&frame->space);
+	list_init(&frame->space.instances);
+	list_init(&frame->space.threads);
+	slot_thread_init(&frame->thread);
+	list_push(&frame->space.threads, &frame->thread.slot.link);
+	*ret_space = &frame->space;
 	return E_OK;
+}
+
+static struct thread *space_thread_linked(struct list *link)
+{
+	return list_entry(link, struct thread, slot.link);
+}
+
+struct instance *space_instance(const struct space *space)
+{
+	return list_is_empty(&space->instances)
+	               ? NULL
+	               : &space_thread_linked(space->instances.next)->instance;
+}
+
+bool space_is_shared(const struct space *space)
+{
+	return space->instances.next->next != &space->instances;
+}
+
+void space_gate_set(struct space *space, vaddr_t gate)
+{
+	struct instance *instance = space_instance(space);
+
+	KASSERT(!space_is_shared(space));
+	space->gate = gate;
+	if (instance != NULL) {
+		arch_context_gate_set(&instance->context, gate);
+	}
 }
 
 err_t space_fpu_give(struct space *space, paddr_t frame)
 {
-	err_t err = space_frame_give(&space->fpu, frame, FRAME_FPU);
+	err_t err = space_frame_check(frame);
 
-	if (err == E_OK && space->instance != NULL) {
-		arch_context_fpu_set(&space->instance->context, frame);
+	if (err == E_OK && space->fpu != 0) {
+		err = E_BUSY;
+	}
+	if (err == E_OK) {
+		frame_use_set(frame, FRAME_FPU);
+		space->fpu = frame;
+		arch_context_fpu_set(&space_frame(space)->thread.instance.context, frame);
 	}
 	return err;
 }
 
-err_t space_queue_give(struct space *space, paddr_t frame)
+paddr_t space_fpu_take(struct space *space)
 {
-	err_t err = space_frame_give(&space->queue, frame, FRAME_QUEUE);
+	paddr_t frame = space->fpu;
 
-	if (err == E_OK && space->instance != NULL) {
-		slot_async_set(space->instance->slot, frame);
+	if (frame != 0) {
+		frame_use_set(frame, FRAME_USER);
+		space->fpu = 0;
+	}
+	return frame;
+}
+
+err_t space_thread_give(struct space *space, paddr_t frame)
+{
+	struct thread_frame *more;
+	err_t err = space_frame_check(frame);
+
+	if (err == E_OK) {
+		frame_use_set(frame, FRAME_OBJECT);
+		more = arch_frame_ptr(frame);
+		slot_thread_init(&more->thread);
+		more->frame = frame;
+		list_push(&space->threads, &more->thread.slot.link);
+		space->n_frames++;
 	}
 	return err;
 }
 
-uint32_t space_frames_given(const struct space *space)
+struct thread *space_thread_take(struct space *space)
 {
-	return (space->fpu != 0) + (space->queue != 0);
-}
+	struct list *link = space->threads.next;
 
-void space_frames_take(struct space *space, paddr_t *frames, uint32_t n)
-{
-	for (uint32_t i = 0; i < n; i++) {
-		paddr_t *place = space->fpu != 0 ? &space->fpu : &space->queue;
-
-		frame_use_set(*place, FRAME_USER);
-		frames[i] = *place;
-		*place = 0;
+	if (link == &space->threads) {
+		return NULL;
 	}
+	list_remove(link);
+	list_push(&space->instances, link);
+	return space_thread_linked(link);
 }
 
-void space_close(struct space *space)
+static bool space_thread_is_own(const struct space *space, const struct thread *thread)
 {
-	space->is_live = false;
+	return thread == &space_frame(space)->thread;
+}
+
+void space_thread_put(struct space *space, struct thread *thread)
+{
+	bool is_own = space_thread_is_own(space, thread);
+
+	list_remove(&thread->slot.link);
+	list_push(is_own ? space->threads.next : &space->threads, &thread->slot.link);
+}
+
+paddr_t space_thread_fpu(const struct space *space, const struct thread *thread)
+{
+	const struct thread_frame *more = (const struct thread_frame *)thread;
+
+	return space_thread_is_own(space, thread)
+	               ? space->fpu
+	               : more->frame + offsetof(struct thread_frame, fpu);
+}
+
+struct message *space_thread_queue(const struct space *space, const struct thread *thread)
+{
+	return space_thread_is_own(space, thread) ? space_frame(space)->queue : NULL;
+}
+
+bool space_threads_are_spare(const struct space *space)
+{
+	return !list_is_empty(&space->threads) &&
+	       !space_thread_is_own(space, space_thread_linked(space->threads.prev));
+}
+
+uint32_t space_threads_trim(struct space *space, paddr_t *frames, uint32_t max)
+{
+	uint32_t n = 0;
+
+	for (; n < max && space_threads_are_spare(space); n++) {
+		struct thread *last = space_thread_linked(space->threads.prev);
+
+		list_remove(&last->slot.link);
+		frames[n] = ((struct thread_frame *)last)->frame;
+		frame_use_set(frames[n], FRAME_USER);
+		space->n_frames--;
+	}
+	return n;
+}
+
+paddr_t space_close(struct space *space)
+{
+	paddr_t object = space->object;
+
+	KASSERT(list_is_empty(&space->instances) && space->n_frames == 1 && space->fpu == 0);
+	space_number_give(space->id);
+	frame_use_set(object, FRAME_USER);
+	return object;
 }
 
 uint32_t spaces_free_count(void)
 {
-	uint32_t n_free = 0;
-
-	for (uint32_t i = 0; i < N_SPACES; i++) {
-		n_free += !spaces[i].is_live;
-	}
-	return n_free;
+	return n_numbers_free;
 }

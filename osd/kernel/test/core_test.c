@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "osd/arch/frame.h"
 #include "osd/kernel/ipc/alarm.h"
 #include "osd/kernel/sched/cpu.h"
 #include "osd/kernel/fault/event.h"
@@ -46,8 +47,10 @@ static uint32_t draw(uint32_t below)
 	return (uint32_t)(random_state >> 32) % below;
 }
 
-/* The memory of each space for messages that wait. */
-static struct message queues[N_SPACES][N_ASYNC];
+/* The frame in which the space of each slot lies; those behind them are for tests of their own. */
+#define N_OBJECTS 64u
+static paddr_t object_of[N_OBJECTS];
+#define FRAME(number) ((1 + (number)) * PAGE_SIZE)
 
 /* That of all others, or one of those, as a process manager is. */
 static endpoint_t supervisor_draw(uint32_t number)
@@ -65,10 +68,9 @@ static void open_slot(uint32_t number)
 	struct slot_privileges all = {0};
 	endpoint_t supervisor = number == SUPERVISOR ? EP_NONE : supervisor_draw(number);
 	struct space *space;
-	err_t err = space_open(PAGE_SIZE, EP_NONE, &space);
+	err_t err = space_open(0, object_of[number], EP_NONE, &space);
 
 	assert(err == E_OK);
-	space->queue = (paddr_t)queues[space->id];
 	(void)slot_open(number, &params, space, supervisor);
 	memset(all.ipc_to, 0xff, sizeof(all.ipc_to));
 	slot_privileges_set(slot_at(number), &all);
@@ -82,16 +84,21 @@ static bool is_ending(uint32_t number)
 	return slot_at(number)->is_live && slot_at(number)->endpoint == EP_NONE;
 }
 
-static void close_slot(uint32_t number)
+static void close_whole(struct slot *slot)
 {
-	struct slot *slot = slot_at(number);
-	struct space *space = slot->instance->space;
 	uint64_t progress = 0;
 
 	while (!slot_close(slot, &progress)) {
-		assert(is_ending(number) && slot->instance->state == SLOT_STOPPED);
+		assert(is_ending(slot->number) && slot->instance->state == SLOT_STOPPED);
 	}
-	space_close(space);
+}
+
+static void close_slot(uint32_t number)
+{
+	struct space *space = slot_at(number)->instance->space;
+
+	close_whole(slot_at(number));
+	object_of[number] = space_close(space); /* it may have been another's before an exchange */
 }
 
 void fake_delivered(const struct message *message)
@@ -267,7 +274,7 @@ static void end_slot(uint32_t number)
 		n_ending--;
 	}
 	assert(!is_ending(number));
-	space_close(space);
+	object_of[number] = space_close(space);
 	open_slot(number);
 }
 
@@ -395,7 +402,8 @@ static void check_slot(const struct slot *slot)
 	for (uint32_t i = 0; i < N_TEST; i++) {
 		assert(!(slot->notified_by[0] >> i & 1) || slot_at(i)->is_known);
 	}
-	assert(slot->async == queues[slot->instance->space->id]);
+	assert(slot->async ==
+	        space_thread_queue(slot->instance->space, slot_thread((struct slot *)slot)));
 	assert((slot->alarm_at != 0) == is_in(&cpu_this()->alarms, &slot->alarm_link));
 
 	for (unsigned int i = 0; i < N_SERVICE_SLOTS / 64; i++) {
@@ -459,6 +467,9 @@ static void init(void)
 	irq_init();
 	alarms_init();
 	sched_init();
+	for (uint32_t i = 0; i < N_OBJECTS; i++) {
+		object_of[i] = FRAME(i);
+	}
 	open_slot(SUPERVISOR);
 	for (uint32_t i = 0; i < N_TEST; i++) {
 		if (i != SUPERVISOR) {
@@ -500,7 +511,7 @@ static void test_opened(void)
 	memset(&all, 0xff, sizeof(all));
 	slot_privileges_set(slot, &all);
 	close_slot(5);
-	assert(space_open(PAGE_SIZE, EP_NONE, &space) == E_OK);
+	assert(space_open(0, object_of[5], EP_NONE, &space) == E_OK);
 	assert(slot_open(5, &params, space, slot_at(SUPERVISOR)->endpoint) == slot);
 	assert(memcmp(&slot->privileges, &none, sizeof(none)) == 0);
 	assert(memcmp(slot->ipc_to, none.ipc_to, sizeof(none.ipc_to)) == 0);
@@ -515,11 +526,12 @@ static struct slot *open_below(const struct slot *above, uint32_t n_slots)
 {
 	struct slot_params params = {.name = "test"};
 	struct slot_privileges privileges = {.n_slots = n_slots};
+	uint32_t number = slot_number_free(false);
 	struct space *space;
 	struct slot *slot;
 
-	assert(space_open(PAGE_SIZE, EP_NONE, &space) == E_OK);
-	slot = slot_open(slot_number_free(false), &params, space, above->endpoint);
+	assert(space_open(0, object_of[number], EP_NONE, &space) == E_OK);
+	slot = slot_open(number, &params, space, above->endpoint);
 	slot_privileges_set(slot, &privileges);
 	return slot;
 }
@@ -612,7 +624,6 @@ static void test_queues(void)
 	for (uint32_t i = N_ASYNC / 2; i < N_ASYNC; i++) {
 		assert(async_next(3).type == TYPE + i);
 	}
-	assert(slot_at(3)->async == queues[slot_at(3)->instance->space->id]);
 	for (uint32_t i = 3; i <= 4; i++) {
 		assert(slot_at(i)->n_async == 0 && slot_at(i)->pending == 0);
 		instance_unstop(slot_at(i)->instance);
@@ -621,6 +632,15 @@ static void test_queues(void)
 }
 
 #define INCARNATIONS (1u << 17)
+
+/* Slots whose memory matters to nobody. */
+static struct thread many[N_SLOTS];
+
+static struct slot *thread_take(uint32_t number)
+{
+	slot_thread_init(&many[number]);
+	return slot_take(number, &many[number]);
+}
 
 /* No endpoint comes again before it must; programs' numbers go round. */
 static void test_numbers(void)
@@ -633,7 +653,7 @@ static void test_numbers(void)
 	for (uint32_t i = 0; i < 3 * n; i++) {
 		number = slot_number_free(true);
 		assert(number == N_SERVICE_SLOTS + i % n);
-		slot = slot_take(number);
+		slot = thread_take(number);
 		endpoint = slot->endpoint;
 		assert(endpoint == (endpoint_t)EP_MAKE(number, 1 + i / n));
 		assert(slot_of(endpoint) == slot && slot_of(endpoint + N_SLOTS) == NULL);
@@ -641,22 +661,22 @@ static void test_numbers(void)
 		assert(slot_of(endpoint) == NULL && slot_of(EP_NONE) == NULL);
 	}
 	for (uint32_t i = 0; i < 3; i++) {
-		live[i] = slot_take(slot_number_free(true));
+		live[i] = thread_take(slot_number_free(true));
 	}
 	number = live[0]->number;
 	slot_give(live[2]);
 	slot_give(live[0]);
 	slot_give(live[1]);
 	for (uint32_t i = 3; i < n; i++) {
-		slot = slot_take(slot_number_free(true));
+		slot = thread_take(slot_number_free(true));
 		assert(slot->number == N_SERVICE_SLOTS + i);
 		slot_give(slot);
 	}
 	assert(slot_number_free(true) == number + 2);
-	slot_give(slot_take(number + 2));
+	slot_give(thread_take(number + 2));
 	assert(slot_number_free(true) == number);
 	for (uint32_t i = 1; i < INCARNATIONS + 2; i++) {
-		slot = slot_take(N_TEST);
+		slot = thread_take(N_TEST);
 		assert(slot->endpoint ==
 		        (endpoint_t)EP_MAKE(N_TEST, i < INCARNATIONS ? i : i - INCARNATIONS + 1));
 		assert(slot->endpoint > 0);
@@ -665,17 +685,103 @@ static void test_numbers(void)
 	assert(slots_free_count() == n_free);
 }
 
-/* As many as there is memory for, services in the lowest numbers, and then none. */
-static void test_no_memory(void)
+/* All numbers, services' from the lowest on, and then none. */
+static void test_no_number(void)
 {
-	uint32_t n = slots_free_count();
-
-	for (uint32_t i = 0; i < n; i++) {
-		assert(slot_number_free(true) != N_SLOTS);
-		assert(slot_number_free(false) == N_TEST + (i + 1) / 2);
-		(void)slot_take(slot_number_free(i % 2 == 1));
+	for (uint32_t i = N_TEST; i < N_SERVICE_SLOTS; i++) {
+		assert(slot_number_free(false) == i);
+		(void)thread_take(i);
 	}
-	assert(slot_number_free(true) == N_SLOTS && slot_number_free(false) == N_SLOTS);
+	assert(slot_number_free(false) == N_SLOTS);
+	while (slot_number_free(true) != N_SLOTS) {
+		(void)thread_take(slot_number_free(true));
+	}
+	assert(slots_free_count() == 0);
+}
+
+#define N_MORE 3u
+
+/* Threads of a space have its own memory first, the oldest further one next, and give back what is free. */
+static void test_threads(void)
+{
+	struct slot_params params = {.name = "test"};
+	struct space *space = slot_at(5)->instance->space;
+	struct slot *slot[1 + N_MORE];
+	paddr_t frames[N_MORE + 1];
+
+	slot[0] = slot_at(5);
+	assert(!space_is_shared(space) && space_instance(space) == slot[0]->instance);
+	assert(space_thread_take(space) == NULL);
+	for (uint32_t i = 1; i <= N_MORE; i++) {
+		assert(space_thread_give(space, FRAME(N_TEST + i) + 8) == E_INVAL);
+		assert(space_thread_give(space, FRAME(N_TEST + i)) == E_OK);
+		assert(space_thread_give(space, FRAME(N_TEST + i)) == E_PERM);
+	}
+	for (uint32_t i = 1; i <= N_MORE; i++) {
+		slot[i] = slot_open(slot_number_free(true), &params, space, EP_NONE);
+		assert((uint8_t *)slot_thread(slot[i]) == arch_frame_ptr(FRAME(N_TEST + i)));
+		assert(slot[i]->async == NULL && space_is_shared(space));
+		assert(slot[i]->instance->space == space);
+	}
+	assert(space_thread_take(space) == NULL && !space_threads_are_spare(space));
+	close_whole(slot[2]);
+	assert(space_threads_trim(space, frames, 0) == 0 && space->n_frames == 1 + N_MORE);
+	slot[2] = slot_open(slot_number_free(true), &params, space, EP_NONE);
+	assert((uint8_t *)slot_thread(slot[2]) == arch_frame_ptr(FRAME(N_TEST + 2)));
+	close_whole(slot[3]);
+	close_whole(slot_at(5));
+	assert(space_instance(space) == slot[1]->instance);
+	(void)slot_open(5, &params, space, slot_at(SUPERVISOR)->endpoint);
+	assert(slot_at(5) == slot[0] && slot[0]->async != NULL);
+	assert(space_instance(space) == slot[1]->instance); /* the oldest now */
+	close_whole(slot[2]);
+	close_whole(slot[1]);
+	assert(!space_is_shared(space) && space_threads_are_spare(space));
+	assert(space_threads_trim(space, frames, 2) == 2 && space_threads_are_spare(space));
+	assert(space_threads_trim(space, frames + 2, 2) == 1 && !space_threads_are_spare(space));
+	assert(frames[0] == FRAME(N_TEST + 1) && frames[1] == FRAME(N_TEST + 2));
+	assert(frames[2] == FRAME(N_TEST + 3) && space->n_frames == 1);
+	assert(frame_use(frames[0]) == FRAME_USER);
+	instance_state_set(slot_at(5)->instance, SLOT_RUNNABLE);
+	close_slot(5);
+	open_slot(5);
+	check_all();
+}
+
+/* All numbers of spaces; one that was given back comes again after all others. */
+static void test_spaces(void)
+{
+	static struct space *spaces[N_SPACES];
+	uint32_t n = spaces_free_count();
+	struct space *space;
+	space_t first;
+
+	assert(n == N_SPACES - N_TEST && space_of(N_SPACES) == NULL && space_of(~0ul) == NULL);
+	assert(space_open(0, PAGE_SIZE / 2, EP_NONE, &space) == E_INVAL);
+	assert(space_open(FRAME(N_TEST), FRAME(N_TEST), EP_NONE, &space) == E_INVAL);
+	assert(space_open(0, object_of[2], EP_NONE, &space) == E_PERM);
+	for (uint32_t i = 0; i < n; i++) {
+		assert(space_open(0, FRAME(N_TEST + i), EP_NONE, &spaces[i]) == E_OK);
+		assert(space_of(spaces[i]->id) == spaces[i]);
+	}
+	assert(spaces_free_count() == 0 &&
+	        space_open(0, FRAME(N_TEST + n), EP_NONE, &space) == E_FULL);
+	assert(frame_use(FRAME(N_TEST + n)) == FRAME_USER);
+	first = spaces[7]->id;
+	assert(space_close(spaces[7]) == FRAME(N_TEST + 7) && space_of_any(first) == NULL);
+	assert(space_close(spaces[3]) == FRAME(N_TEST + 3));
+	assert(space_open(0, FRAME(N_TEST + 7), EP_NONE, &spaces[7]) == E_OK &&
+	        spaces[7]->id == first);
+	assert(space_open(0, FRAME(N_TEST + 3), EP_NONE, &spaces[3]) == E_OK &&
+	        spaces[3]->id != first);
+	assert(spaces_free_count() == 0);
+	spaces[3]->is_closing = true;
+	assert(space_of(spaces[3]->id) == NULL && space_of_any(spaces[3]->id) == spaces[3]);
+	for (uint32_t i = 0; i < n; i++) {
+		(void)space_close(spaces[i]);
+	}
+	assert(spaces_free_count() == n);
+	check_all();
 }
 
 static void open_under(uint32_t number, endpoint_t supervisor)
@@ -781,11 +887,13 @@ int main(int argc, char **argv)
 	test_opened();
 	test_queues();
 	test_faults();
+	test_spaces();
 	test_numbers();
 	test_orphans();
 	test_ending_notified();
 	test_supervised();
 	test_supervised_deep();
-	test_no_memory();
+	test_threads();
+	test_no_number();
 	return 0;
 }

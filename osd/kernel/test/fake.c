@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "osd/arch/frame.h"
 #include "osd/kernel/mmu/mmu.h"
 #include "osd/kernel/object/rights.h"
 
@@ -15,8 +16,10 @@ uint32_t fake_n_cpus = 1, fake_woken;
 jmp_buf *fake_leaves;
 nsec_t fake_now, fake_timer_at;
 char fake_log[4096];
-uint16_t *frame_uses;
-uint64_t n_frame_uses;
+uint8_t fake_memory[FAKE_FRAMES * PAGE_SIZE] __attribute__((aligned(PAGE_SIZE)));
+static uint16_t fake_uses[FAKE_FRAMES];
+uint16_t *frame_uses = fake_uses;
+uint64_t n_frame_uses = FAKE_FRAMES;
 size_t n_fake_log;
 
 const uint64_t kcall_mask_uncommitted = 2;
@@ -66,6 +69,7 @@ void arch_irq_unmask(uint32_t line)
 
 void mmu_init(void)
 {
+	frame_uses_set(0, FAKE_FRAMES, FRAME_USER);
 }
 
 err_t mmu_space_init(struct mmu_space *space, paddr_t root)

@@ -45,9 +45,13 @@ static inline uint64_t arch_cycles(void)
 	return fake_cycles++;
 }
 
+/* Memory, all of it user memory at the beginning. */
+#define FAKE_FRAMES 8192u
+extern uint8_t fake_memory[FAKE_FRAMES * 4096];
+
 static inline void *arch_frame_ptr(paddr_t pa)
 {
-	return (void *)pa;
+	return fake_memory + pa;
 }
 
 static inline uint64_t *arch_context_args(struct arch_context *ctx)

@@ -59,7 +59,7 @@ static void batch_tables_consume(uint32_t n)
 {
 	n_tables -= n;
 	memmove(tables, tables + n, n_tables * sizeof(tables[0]));
-	batch_space->n_tables += n;
+	space_tables_add(batch_space, (int32_t)n);
 }
 
 /* Have back what the space's page tables no longer need. */
@@ -75,7 +75,7 @@ static void batch_tables_take_back(void)
 		for (uint64_t i = 0; i < n; i++) {
 			frame_give(frames[i], 1);
 		}
-		batch_space->n_tables -= (uint32_t)n;
+		space_tables_add(batch_space, -(int32_t)n);
 	} while (err == E_AGAIN);
 }
 

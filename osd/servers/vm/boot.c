@@ -79,7 +79,7 @@ static uint64_t boot_self_map(struct space *own, vaddr_t va, paddr_t pa, uint64_
 		tables[i] = pa + (n + i) * PAGE_SIZE;
 	}
 	boot_must(sys_space_batch(&batch, &ignored), "frame tables");
-	own->n_tables += batch.n_tables_used;
+	space_tables_add(own, (int32_t)batch.n_tables_used);
 	return n + batch.n_tables_used;
 }
 

@@ -17,7 +17,7 @@ struct space {
 	bool is_boot; /* made by the kernel; never freed */
 	space_t id;
 	struct region *regions;
-	uint32_t n_tables; /* frames that the kernel keeps for it: page tables, FPU, messages */
+	uint32_t n_tables;      /* frames that the kernel keeps for it: page tables, FPU, itself */
 	uint32_t n_mirrored_by; /* spaces that show this one */
 	uint32_t n_changes;     /* of its memory regions, since it was made */
 	struct space *mirror_of;
@@ -34,6 +34,8 @@ err_t space_new(struct space **ret_space);
  * mirrors it, or shares its pages.
  */
 err_t space_free(struct space *space);
+/* So many more, or fewer, of its frames are the kernel's. */
+void space_tables_add(struct space *space, int32_t n);
 uint64_t space_n_backed(const struct space *space);
 /* Page-table frames of all spaces, and those kept ready. */
 uint64_t space_n_tables(void);

@@ -7,6 +7,7 @@
 #include "osd/lib/sef/sef.h"
 
 static struct space spaces[N_SPACES];
+static uint64_t n_tables_all;
 
 struct space *space_of(space_t id)
 {
@@ -24,7 +25,7 @@ struct space *space_adopt(space_t id)
 }
 
 /* What the kernel has of a space from its beginning. */
-enum { FRAME_ROOT, FRAME_FPU, FRAME_QUEUE, N_FRAMES };
+enum { FRAME_ROOT, FRAME_SPACE, FRAME_FPU, N_FRAMES };
 
 /* All or none. */
 static bool space_frames_take(paddr_t ret_frames[N_FRAMES])
@@ -51,20 +52,18 @@ err_t space_new(struct space **ret_space)
 	if (!space_frames_take(frames)) {
 		return E_NOMEM;
 	}
-	id = sys_space_create(frames[FRAME_ROOT]);
+	id = sys_space_create(frames[FRAME_ROOT], frames[FRAME_SPACE]);
 	if (id < 0) {
 		for (uint32_t i = 0; i < N_FRAMES; i++) {
 			frame_give(frames[i], 1);
 		}
 		return id;
 	}
-	spaces[id] = (struct space){.is_live = true, .id = (space_t)id, .n_tables = N_FRAMES};
-	/* Now, since an instance that has not committed cannot wait for memory. They are our own frames. */
+	spaces[id] = (struct space){.is_live = true, .id = (space_t)id};
+	space_tables_add(&spaces[id], N_FRAMES);
+	/* Now, since an instance that has not committed cannot wait for memory. It is our own frame. */
 	if (sys_space_fpu((space_t)id, frames[FRAME_FPU]) != E_OK) {
 		sef_panic("space_fpu");
-	}
-	if (sys_space_queue((space_t)id, frames[FRAME_QUEUE]) != E_OK) {
-		sef_panic("space_queue");
 	}
 	*ret_space = &spaces[id];
 	return E_OK;
@@ -86,7 +85,7 @@ static err_t space_tables_take_back(struct space *space)
 		for (uint64_t i = 0; i < n; i++) {
 			frame_give(frames[i], 1);
 		}
-		space->n_tables -= (uint32_t)n;
+		space_tables_add(space, -(int32_t)n);
 	} while (err == E_AGAIN);
 	return E_OK;
 }
@@ -140,14 +139,15 @@ uint64_t space_n_backed(const struct space *space)
 	return n;
 }
 
+void space_tables_add(struct space *space, int32_t n)
+{
+	space->n_tables += (uint32_t)n;
+	n_tables_all += (uint64_t)n;
+}
+
 uint64_t space_n_tables(void)
 {
-	uint64_t n = batch_n_reserved();
-
-	for (uint32_t i = 0; i < N_SPACES; i++) {
-		n += spaces[i].is_live ? spaces[i].n_tables : 0;
-	}
-	return n;
+	return n_tables_all + batch_n_reserved();
 }
 
 err_t space_of_endpoint(endpoint_t endpoint, struct space **ret_space)

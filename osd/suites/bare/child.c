@@ -141,11 +141,12 @@ void child_space_new_plain(struct child *child)
 	err_t space;
 
 	*child = (struct child){.ep = EP_NONE, .chunk = chunk_take()};
-	space = sys_space_create(child->chunk);
+	space = sys_space_create(child->chunk, child_frames(child, 1));
 	if (space < 0) {
 		bare_die("space_create", space);
 	}
 	child->space = (space_t)space;
+	child->n_given = 1;
 }
 
 void child_fpu_give(struct child *child)
@@ -158,12 +159,12 @@ void child_fpu_give(struct child *child)
 	child->n_given++;
 }
 
-void child_queue_give(struct child *child)
+void child_thread_give(struct child *child)
 {
-	err_t r = sys_space_queue(child->space, child_frames(child, 1));
+	err_t r = sys_space_thread(child->space, child_frames(child, 1));
 
 	if (r != E_OK) {
-		bare_die("space_queue", r);
+		bare_die("space_thread", r);
 	}
 	child->n_given++;
 }
@@ -172,7 +173,6 @@ void child_space_new(struct child *child)
 {
 	child_space_new_plain(child);
 	child_fpu_give(child);
-	child_queue_give(child);
 }
 
 void child_privileges(struct slot_privileges *ret_privileges)
@@ -297,17 +297,23 @@ __attribute__((used)) static _Noreturn void child_return(void)
 	sys_exit(0);
 }
 
-void child_start(struct child *child, child_entry_t entry, uint64_t argument)
+void child_thread_start(
+        endpoint_t thread, vaddr_t stack_end, child_entry_t entry, uint64_t argument)
 {
-	vaddr_t sp = STACK_VA + CHILD_STACK_PAGES * PAGE_SIZE - 8;
-	err_t r = sys_copy(EP_SELF, (vaddr_t)&entry, child->ep, sp, sizeof(entry), 0);
+	vaddr_t sp = stack_end - 8;
+	err_t r = sys_copy(EP_SELF, (vaddr_t)&entry, thread, sp, sizeof(entry), 0);
 
 	if (r == E_OK) {
-		r = sys_slot_start(child->ep, (vaddr_t)child_enter, sp, argument);
+		r = sys_slot_start(thread, (vaddr_t)child_enter, sp, argument);
 	}
 	if (r != E_OK) {
 		bare_die("cannot start a child", r);
 	}
+}
+
+void child_start(struct child *child, child_entry_t entry, uint64_t argument)
+{
+	child_thread_start(child->ep, STACK_VA + CHILD_STACK_PAGES * PAGE_SIZE, entry, argument);
 }
 
 void child_run(struct child *child, const char *name, child_entry_t entry, uint64_t argument)
@@ -356,7 +362,7 @@ err_t child_event(const struct child *child, struct slot_event *ret_event)
 	return E_TIMEOUT;
 }
 
-/* Frames of its own that the space gives back, of tables, for the FPU and for messages; those that the bare VM added for faults are
+/* Frames of its own that the space gives back, of tables, of the space itself, of threads and for the FPU; those that the bare VM added for faults are
  * let go. */
 static uint64_t tables_return(const struct child *child)
 {

@@ -31,7 +31,7 @@ struct child {
 	paddr_t chunk;
 	uint32_t n_tables; /* table frames handed to the kernel, from chunk + 1 page */
 	uint32_t n_pages;  /* frames of the chunk in use, from behind the tables */
-	uint32_t n_given;  /* of them, for the FPU and for messages */
+	uint32_t n_given;  /* of them, for the space itself, for the FPU and for threads */
 };
 
 /* Once, before the first child. */
@@ -46,15 +46,14 @@ paddr_t child_frames(struct child *child, uint32_t n);
 err_t child_map(struct child *child, struct space_op op);
 
 /*
- * A bare space without a slot, with memory for the FPU and for asynchronous messages (child_space_new) or
- * not yet; then a slot over it; then code and data in it.
+ * A bare space without a slot, with memory for the FPU (child_space_new) or not yet; then a slot over it; then code and data in it.
  */
 void child_space_new(struct child *child);
 void child_space_new_plain(struct child *child);
 /* Its instance may use the FPU from now on. */
 void child_fpu_give(struct child *child);
-/* Asynchronous messages can wait for it from now on. */
-void child_queue_give(struct child *child);
+/* One more thread can run in it. */
+void child_thread_give(struct child *child);
 err_t child_slot_new(struct child *child, const char *name, uint32_t flags);
 err_t child_slot_new_at(struct child *child, const char *name, uint32_t flags, uint32_t priority);
 /* With these parameters, but for the space, which is the child's. */
@@ -65,6 +64,9 @@ void child_fill(struct child *child);
 /* All of it: fresh slot with every privilege of an ordinary service and IPC to everybody. */
 void child_new(struct child *child, const char *name);
 void child_start(struct child *child, child_entry_t entry, uint64_t argument);
+/* The same of one more thread in a child's space, with a stack that is mapped there. */
+void child_thread_start(
+        endpoint_t thread, vaddr_t stack_end, child_entry_t entry, uint64_t argument);
 /* child_new and child_start. */
 void child_run(struct child *child, const char *name, child_entry_t entry, uint64_t argument);
 

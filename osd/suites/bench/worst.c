@@ -84,9 +84,10 @@ static void op_run(struct space_op op)
 	}
 }
 
+/* On two frames. */
 static space_t space_new(paddr_t root)
 {
-	err_t space = sys_space_create(root);
+	err_t space = sys_space_create(root, root + PAGE_SIZE);
 
 	if (space < 0) {
 		bare_die("space_create", space);
@@ -408,7 +409,7 @@ static void alarms_run(struct child *child)
 
 void worst_measure(void)
 {
-	paddr_t roots = frames_take(2), zeroed = frames_take(N_ZEROED);
+	paddr_t roots = frames_take(4), zeroed = frames_take(N_ZEROED);
 	paddr_t pool = frames_take(N_TABLES + N_SPARES);
 	struct child alarms;
 
@@ -417,7 +418,7 @@ void worst_measure(void)
 		tables[i] = pool + i * PAGE_SIZE;
 	}
 	alarms_run(&alarms);
-	worst_full(roots, roots + PAGE_SIZE);
+	worst_full(roots, roots + 2 * PAGE_SIZE);
 	worst_scattered(roots);
 	worst_sparse(roots);
 	worst_skipped(roots);

@@ -158,8 +158,8 @@ static void entry_listed(struct book *book, const struct frame_entry *entry)
 		book->n_spare += entry->n;
 		return;
 	case FRAME_LIST_FPU:
-	case FRAME_LIST_QUEUE:
-		book->n_given++;
+	case FRAME_LIST_OBJECT:
+		book->n_given += entry->n;
 		return;
 	case FRAME_LIST_SPACE:
 	case FRAME_LIST_DEVICE:

@@ -180,7 +180,7 @@ static void test_asend_full(void)
 		n++;
 	}
 	IS(E_FULL, puppet_order(&b)->result);
-	IS(PAGE_SIZE / sizeof(struct message), n);
+	IS(ASEND_MAX, n);
 	for (uint64_t i = 0; i < n; i++) {
 		IS(E_OK, puppet_ipc(&a, KCALL_receive, EP_ANY, 0, 0));
 		OK(message_is(&puppet_order(&a)->msg, 1000 + i, b.child.ep));
@@ -188,34 +188,6 @@ static void test_asend_full(void)
 	begin_with(&b, KCALL_asend, a.child.ep, 1);
 	IS(E_OK, puppet_end(&b));
 	pair_free();
-}
-
-/* Memory for messages that wait: without it there are none, and it is given once. */
-static void test_asend_memory(void)
-{
-	struct space_op map = {
-	        .kind = SPACE_MAP, .va = CHILD_FREE_VA, .n_pages = 1, .prot = PROT_R | PROT_W};
-	struct message msg = {.type = 5};
-	struct frame_entry list[FRAME_LIST_MIN];
-	struct child child;
-	uint64_t at;
-
-	child_space_new_plain(&child);
-	IS(E_OK, child_slot_new(&child, "plain", 0));
-	IS(E_FULL, sys_asend(child.ep, &msg));
-	IS(E_INVAL, sys_space_queue(9999, child_frames(&child, 1)));
-	IS(E_INVAL, sys_space_queue(child.space, child_frames(&child, 1) + 8));
-	IS(E_PERM, sys_space_queue(child.space, child.chunk)); /* a table */
-	IS(E_PERM, sys_space_queue(child.space, 1ul << 45));
-	child_queue_give(&child);
-	IS(E_BUSY, sys_space_queue(child.space, child_frames(&child, 1)));
-	OK(sys_frame_list(child.space, 0, list, FRAME_LIST_MIN, &at) > 0);
-	IS(FRAME_LIST_QUEUE, list[0].kind);
-	map.arg = list[0].pa;
-	IS(E_PERM, child_map(&child, map)); /* no longer memory that could be mapped */
-	IS(E_OK, sys_asend(child.ep, &msg));
-	IS(1, info_of(child.ep).n_async);
-	child_free(&child);
 }
 
 static const enum kcall sends[] = {KCALL_send, KCALL_sendrec, KCALL_notify, KCALL_asend};
@@ -406,7 +378,6 @@ const struct test tests_ipc[] = {
         {"order of what waits", test_receive_order},
         {"notify a waiting receiver", test_notify_waiting},
         {"asend until the queue is full", test_asend_full},
-        {"memory for asynchronous messages", test_asend_memory},
         {"errors of sending", test_send_errors},
         {"errors of receive", test_receive_errors},
         {"errors of reply", test_reply_errors},

@@ -76,51 +76,6 @@ static void test_create_errors(void)
 	puppet_free(&p);
 }
 
-/* All spaces, then all slots; each refused one too many. */
-static void test_full(void)
-{
-	static struct {
-		space_t space;
-		endpoint_t ep;
-		paddr_t root;
-	} many[N_SPACES];
-	struct kernel_stats stats;
-	struct slot_params params = {.name = "many", .priority = 7};
-	struct message msg;
-	paddr_t roots, frame;
-	uint32_t n = 0;
-	uint64_t got;
-
-	IS(E_OK, sys_kernel_stats(&stats));
-	msg = (struct message){.type = BARE_VM_FRAMES, .w = {N_SPACES}};
-	IS(E_OK, sys_sendrec(EP_VM, &msg));
-	roots = msg.w[1];
-	for (; n < N_SPACES; n++) {
-		err_t space;
-
-		many[n].root = roots + n * PAGE_SIZE;
-		space = sys_space_create(many[n].root);
-		if (space < 0) {
-			IS(E_FULL, space);
-			break;
-		}
-		many[n].space = params.space = (space_t)space;
-		many[n].ep = (endpoint_t)sys_slot_create(&params);
-		if (many[n].ep < 0) {
-			IS(E_FULL, many[n].ep);
-			break;
-		}
-	}
-	IS(stats.n_spaces_free, n);
-	IS(stats.n_slots_free, n);
-	IS(E_FULL, sys_slot_create(&params));
-	for (uint32_t i = 0; i < n; i++) {
-		IS(E_OK, sys_slot_destroy(many[i].ep));
-		IS(E_OK, sys_space_destroy(many[i].space, &frame, 1, &got));
-		IS(many[i].root, frame);
-	}
-}
-
 static void test_start_errors(void)
 {
 	struct child child;
@@ -397,7 +352,6 @@ const struct test tests_slot[] = {
         {"calls on a dead endpoint", test_dead},
         {"calls on a slot of another supervisor", test_not_supervised},
         {"errors of slot_create", test_create_errors},
-        {"every space and every slot", test_full},
         {"errors of slot_start", test_start_errors},
         {"slot_stop and slot_resume", test_stop_running},
         {"a stopped receiver", test_stop_receiving},

@@ -50,11 +50,22 @@ static err_t run(struct space_op op)
 
 static void test_create_errors(void)
 {
+	paddr_t good, other;
+
 	child_space_new(&child);
-	IS(E_INVAL, sys_space_create(child.chunk + 8 * PAGE_SIZE + 1));
-	IS(E_PERM, sys_space_create(0));           /* not user memory */
-	IS(E_PERM, sys_space_create(1ul << 45));   /* no memory */
-	IS(E_PERM, sys_space_create(child.chunk)); /* a table already */
+	good = child_frames(&child, 1);
+	other = child_frames(&child, 1);
+	IS(E_INVAL, sys_space_create(good + 1, other));
+	IS(E_INVAL, sys_space_create(good, other + 1));
+	IS(E_INVAL, sys_space_create(good, good));
+	IS(E_PERM, sys_space_create(0, other)); /* not user memory */
+	IS(E_PERM, sys_space_create(good, 0));
+	IS(E_PERM, sys_space_create(1ul << 45, other)); /* no memory */
+	IS(E_PERM, sys_space_create(good, 1ul << 45));
+	IS(E_PERM, sys_space_create(child.chunk, other)); /* a table already */
+	IS(E_PERM, sys_space_create(good, child.chunk));
+	IS(E_OK, run(op_map(CHILD_FREE_VA, good, 1))); /* they are what they were */
+	IS(E_OK, run(op_map(CHILD_FREE_VA + PAGE_SIZE, other, 1)));
 	child_free(&child);
 }
 
@@ -476,6 +487,7 @@ static void test_protect_device(void)
 static void test_destroy_errors(void)
 {
 	paddr_t frames[8];
+	err_t again;
 	uint64_t n;
 
 	child_space_new(&child);
@@ -487,12 +499,10 @@ static void test_destroy_errors(void)
 	IS(E_BUSY, sys_space_destroy(child.space, frames, 8, &n));
 	IS(E_OK, sys_slot_destroy(child.ep));
 	child.ep = EP_NONE;
-	for (uint32_t i = 0; i < 2; i++) { /* the FPU's and the queue's */
-		IS(E_AGAIN, sys_space_destroy(child.space, frames, 1, &n));
-		IS(1, n);
-		IS(child.chunk + (1 + CHILD_TABLES + i) * PAGE_SIZE, frames[0]);
-	}
-	child.n_given = 0;
+	IS(E_AGAIN, sys_space_destroy(child.space, frames, 1, &n));
+	IS(1, n);
+	IS(child.chunk + (2 + CHILD_TABLES) * PAGE_SIZE, frames[0]); /* the FPU's */
+	child.n_given = 1;
 	for (int i = 0; i < 3; i++) {
 		IS(E_AGAIN, sys_space_destroy(child.space, frames, 1, &n));
 		IS(1, n);
@@ -500,7 +510,16 @@ static void test_destroy_errors(void)
 		/* Closing: nothing but its destruction goes on. */
 		IS(E_INVAL, run(op_map(CHILD_FREE_VA, child.chunk, 1)));
 	}
-	child.n_tables = 0; /* the root alone is left */
+	child.n_tables = 0; /* the root is left, and the frame of the space itself */
+	IS(E_AGAIN, sys_space_destroy(child.space, frames, 1, &n));
+	IS(child.chunk, frames[0]);
+	IS(E_OK, sys_space_destroy(child.space, frames, 1, &n));
+	IS(1, n);
+	IS(child.chunk + (1 + CHILD_TABLES) * PAGE_SIZE, frames[0]);
+	IS(E_INVAL, sys_space_destroy(child.space, frames, 1, &n));
+	again = sys_space_create(child.chunk, frames[0]); /* for child_free */
+	OK(again >= 0);
+	child.space = (space_t)again;
 	child_free(&child);
 }
 

@@ -346,8 +346,6 @@ static void test_async(void)
 
 static void test_swap_errors(void)
 {
-	struct child plain;
-
 	service_new();
 	IS(E_INVAL, sys_slot_swap(old.child.ep, new.child.ep, 8));
 	IS(E_INVAL, sys_slot_swap(old.child.ep, old.child.ep, 0));
@@ -360,11 +358,6 @@ static void test_swap_errors(void)
 	IS(E_STATE, sys_slot_commit(new.child.ep));
 	IS(E_STATE, sys_slot_unhold(old.child.ep));
 	IS(E_DEAD, sys_slot_swap(old.child.ep, EP_MAKE(200, 1), 0));
-	child_space_new_plain(&plain);
-	IS(E_OK, child_slot_new(&plain, "plain", 0));
-	IS(E_STATE, sys_slot_swap(old.child.ep, plain.ep, SWAP_HOLD));
-	IS(E_STATE, sys_slot_swap(plain.ep, old.child.ep, SWAP_FRESH));
-	child_free(&plain);
 	service_free();
 }
 

@@ -72,7 +72,7 @@ static void fpu_xsave_enable(void)
 	fpu_kind = cpuid(CPUID_XSTATE, 1).a & CPUID_A_XSAVEOPT ? FPU_XSAVEOPT : FPU_XSAVE;
 	cr4_set(CR4_OSXSAVE);
 	fpu_components_set(components);
-	if (fpu_bytes > PAGE_SIZE) {
+	if (fpu_bytes > SLOT_FPU_BYTES_MAX) {
 		fpu_components_set(XSTATE_BASE);
 	}
 }

@@ -336,7 +336,7 @@ static uint32_t model_check_entry(const struct model *m, const struct frame_entr
 		return 0;
 	case FRAME_LIST_SPACE:
 	case FRAME_LIST_FPU:
-	case FRAME_LIST_QUEUE:
+	case FRAME_LIST_OBJECT:
 		abort();
 	}
 	for (uint32_t i = 0; i < entry->n; i++) {

@@ -15,6 +15,7 @@
 #define RAM_BYTES (UINT64_C(24) << 20)
 #define TABLES_AT UINT64_C(0x200000000000) /* where VM's own tables go on this host */
 #define N_TABLES 512
+#define N_KERNEL_SPACES 64u
 #define N_OWN 6 /* frames of VM's own page tables at boot; not told apart from the rest */
 
 static const endpoint_t askers[] = {
@@ -24,18 +25,19 @@ static struct {
 	bool is_live;
 	uint32_t n;
 	paddr_t tables[N_TABLES];
-} kernel[N_SPACES];
+} kernel[N_KERNEL_SPACES];
 static bool is_booting, has_dma;
 static uint64_t n_given;
 static struct boot_info info;
 
-static err_t kernel_space_create(paddr_t root)
+static err_t kernel_space_create(paddr_t root, paddr_t object)
 {
-	for (uint32_t id = 2; id < N_SPACES; id++) {
+	for (uint32_t id = 2; id < N_KERNEL_SPACES; id++) {
 		if (!kernel[id].is_live) {
 			kernel[id].is_live = true;
-			kernel[id].n = 1;
+			kernel[id].n = 2;
 			kernel[id].tables[0] = root;
+			kernel[id].tables[1] = object;
 			return (err_t)id;
 		}
 	}
@@ -46,7 +48,7 @@ static err_t kernel_space_destroy(uint64_t id, paddr_t *ret_frames, uint64_t max
 {
 	uint64_t n = 0;
 
-	if (id >= N_SPACES || !kernel[id].is_live || max == 0) {
+	if (id >= N_KERNEL_SPACES || !kernel[id].is_live || max == 0) {
 		return E_INVAL;
 	}
 	if (host_byte() % 8 == 7) {
@@ -74,7 +76,7 @@ static err_t kernel_space_batch(struct space_batch *batch, uint64_t *ret_second)
 		}
 		needed = N_OWN;
 	}
-	if (id >= N_SPACES || kernel[id].n + needed > N_TABLES) {
+	if (id >= N_KERNEL_SPACES || kernel[id].n + needed > N_TABLES) {
 		needed = 0;
 	}
 	if (needed > batch->n_tables) {
@@ -95,7 +97,7 @@ static err_t kernel_space_trim(uint64_t id, paddr_t *ret_frames, uint64_t max, u
 {
 	uint64_t n = host_byte() % 3;
 
-	while (*ret_n < n && *ret_n < max && kernel[id].n > 1) {
+	while (*ret_n < n && *ret_n < max && kernel[id].n > 2) {
 		ret_frames[(*ret_n)++] = kernel[id].tables[--kernel[id].n];
 	}
 	return *ret_n == max ? E_AGAIN : E_OK;
@@ -112,10 +114,9 @@ static bool kernel_call(
 		*ret_result = E_OK;
 		return true;
 	case KCALL_space_create:
-		*ret_result = kernel_space_create(a[0]);
+		*ret_result = kernel_space_create(a[0], a[1]);
 		return true;
 	case KCALL_space_fpu:
-	case KCALL_space_queue:
 		kernel[a[0]].tables[kernel[a[0]].n++] = a[1];
 		*ret_result = E_OK;
 		return true;
@@ -167,7 +168,7 @@ static uint64_t frames_in_use(void)
 {
 	uint64_t n = frame_n_free() + batch_n_reserved();
 
-	for (uint32_t id = 0; id < N_SPACES; id++) {
+	for (uint32_t id = 0; id < N_KERNEL_SPACES; id++) {
 		const struct space *space = space_of(id);
 
 		n += kernel[id].n;
