@@ -27,13 +27,11 @@
 #include "orchestrator/store/jobs.h"
 
 #include <assert.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "orchestrator/store/priv.h"
 
 #define FOLD_AT_ONCE 8
-#define FOLD_LIST_MAX (22 * FOLD_AT_ONCE) /* numbers of 20 digits */
 
 STORE_VISITOR(job_step)
 
@@ -41,75 +39,78 @@ static_assert(JOB_COMMITTED == 2 && JOB_PREPARED == 3 && JOB_CONFIRMED == 20, "S
 static_assert(JOB_RERANDOMIZE == 3, "STORE_IS_ROUTINE");
 static_assert(GENERATION_RUNNING == 1 && GENERATION_ABANDONED == 6, "as written below");
 
-/* Of those jobs whose ids are in a JSON list, the parameter of each statement: to parse one takes longer than to run it. */
-#define FOLD_JOBS(which)                                                                           \
-	"(SELECT id FROM jobs WHERE id IN (SELECT value FROM json_each(?)) AND " which ")"
+/* Of one job, ?1: a list of them would be a table of its own for each statement, which takes longer than what it is for. */
+#define FOLD_JOB(which) "(SELECT " which " FROM jobs WHERE id = ?1)"
 static const char *const fold_ended[] = {
         "INSERT OR REPLACE INTO job_courses(id, steps) SELECT id, " STORE_STEPS_FOLDED
-        " FROM jobs WHERE id IN " FOLD_JOBS("EXISTS (SELECT 1 FROM job_steps WHERE job = jobs.id)"),
-        "DELETE FROM job_steps WHERE job IN " FOLD_JOBS("1"),
-        "UPDATE jobs SET plan = NULL WHERE id IN " FOLD_JOBS(
-                "NOT plan_expected AND " STORE_IS_ROUTINE),
+        " FROM jobs WHERE id = ?1 AND EXISTS (SELECT 1 FROM job_steps WHERE job = ?1)",
+        "DELETE FROM job_steps WHERE job = ?1",
+        "UPDATE jobs SET plan = NULL WHERE id = ?1 AND plan IS NOT NULL"
+        " AND NOT plan_expected AND " STORE_IS_ROUTINE,
         "UPDATE variants SET seed_sealed = x'', seed_commit = x'' WHERE id IN"
-        " (SELECT variant FROM generations WHERE state = 6 AND epoch = 0"
-        " AND job IN " FOLD_JOBS(STORE_IS_ROUTINE) ")",
+        " (SELECT variant FROM generations WHERE state = 6 AND epoch = 0 AND job = ?1)"
+        " AND " FOLD_JOB(STORE_IS_ROUTINE),
         NULL,
 };
 static const char *const fold_old[] = {
-        "DELETE FROM order_envelopes WHERE id IN"
-        " (SELECT id FROM orders WHERE job IN " FOLD_JOBS(STORE_IS_PLAIN) ")",
-        "DELETE FROM orders WHERE job IN " FOLD_JOBS(
+        "DELETE FROM order_envelopes WHERE id IN (SELECT id FROM orders WHERE job = ?1)"
+        " AND " FOLD_JOB(STORE_IS_PLAIN),
+        "DELETE FROM orders WHERE job = ?1 AND " FOLD_JOB(
                 STORE_IS_ROUTINE) " AND NOT " STORE_ORDER_COUNTS("orders"),
-        "DELETE FROM job_courses WHERE id IN " FOLD_JOBS(STORE_IS_ROUTINE),
+        "DELETE FROM job_courses WHERE id = ?1 AND " FOLD_JOB(STORE_IS_ROUTINE),
         "DELETE FROM generation_envelopes WHERE id IN"
-        " (SELECT id FROM generations WHERE job IN " FOLD_JOBS(STORE_IS_ROUTINE) ")",
-        "UPDATE jobs SET folded = 1 WHERE id IN " FOLD_JOBS("1"),
+        " (SELECT id FROM generations WHERE job = ?1) AND " FOLD_JOB(STORE_IS_ROUTINE),
+        "UPDATE jobs SET folded = 1 WHERE id = ?1",
         NULL,
 };
 
-static int fold_run(struct db *db, const char *const *statements, const char *jobs)
+static int fold_run(struct db *db, const char *const *statements, int64_t job)
 {
 	int r = 0;
 
 	for (size_t i = 0; !r && statements[i]; i++) {
-		r = db_run(db, statements[i], "t", jobs);
+		r = db_run(db, statements[i], "i", job);
 	}
 	return err_fold(r);
 }
 
-static int fold_list(sqlite3_stmt *from, void *arg)
+struct fold_jobs {
+	int64_t ids[FOLD_AT_ONCE];
+	int n;
+};
+
+static int fold_job_row(sqlite3_stmt *from, void *arg)
 {
-	db_column_text(from, 0, arg, FOLD_LIST_MAX);
+	struct fold_jobs *jobs = arg;
+
+	jobs->ids[jobs->n++] = sqlite3_column_int64(from, 0);
 	return 0;
 }
 
 /* Those that are open, or of what runs, are passed by: a machine has few of them. */
 int store_job_fold_old(struct db *db, int64_t machine)
 {
-	char jobs[FOLD_LIST_MAX] = "";
-	int r = db_query(db, fold_list, jobs,
-	        "SELECT json_group_array(id) FROM (SELECT id FROM jobs INDEXED BY jobs_whole"
+	struct fold_jobs jobs = {.n = 0};
+	int r = db_query(db, fold_job_row, &jobs,
+	        "SELECT id FROM jobs INDEXED BY jobs_whole"
 	        " WHERE machine = ?1 AND folded = 0 AND ended_us > 0 AND id <="
 	        " (SELECT id FROM jobs INDEXED BY jobs_machine WHERE machine = ?1"
 	        " ORDER BY id DESC LIMIT 1 OFFSET " STORE_ORDERS_WHOLE ")"
 	        " AND NOT EXISTS (SELECT 1 FROM generations g WHERE g.job = jobs.id"
-	        " AND g.state = 1) ORDER BY id LIMIT ?2)",
+	        " AND g.state = 1) ORDER BY id LIMIT ?2",
 	        "ii", machine, (int64_t)FOLD_AT_ONCE);
 
-	if (r || !strcmp(jobs, "[]")) {
-		return r ? err_fold(r) : DB_E_NONE;
+	for (int i = 0; !r && i < jobs.n; i++) {
+		r = fold_run(db, fold_old, jobs.ids[i]);
 	}
-	return err_up(fold_run(db, fold_old, jobs));
+	return err_up(r);
 }
 
 int store_job_fold(struct db *db, int64_t job)
 {
-	char jobs[32];
 	int64_t machine = 0;
-	int r;
+	int r = fold_run(db, fold_ended, job);
 
-	snprintf(jobs, sizeof(jobs), "[%lld]", (long long)job);
-	r = fold_run(db, fold_ended, jobs);
 	if (!r) {
 		r = store_result_cut(db, job);
 	}
