@@ -460,6 +460,58 @@ def test_way_back_in_vain(world):
     assert 'health failed' in done['cause']['message'] and not children(world, done['id']) and runs(world, 2), done
 
 
+def awaits_machine(world, job):
+    """The job still owes its way back, and waits for the machine; as it is shown."""
+    world.until(lambda: 'the way back: machine m does not answer' in job_of(world, job).get('waits_for', ''))
+    waits = job_of(world, job)
+    assert waits['state'] == 'JOB_STATE_SOAKING' and waits['deadline_us'] > time.time() * 1e6 + 3600e6, waits
+    return waits
+
+
+def test_way_back_machine_stopped(world):
+    """A machine that is stopped meanwhile has its way back when it is there again, over a restart of lud too."""
+    job = given_up(world)
+    world.luctl('machine', 'stop', 'm')
+    waits = awaits_machine(world, job)
+    world.kill()
+    world.start()
+    world.until(lambda: len([s for s in job_of(world, job)['steps'] if s['name'] == 'soak']) == 2)
+    assert awaits_machine(world, job)['deadline_us'] == waits['deadline_us']
+    world.peer.services['ds']['state'] = 'SERVICE_RUNNING'
+    world.luctl('machine', 'start', 'm')
+    assert world.settle(job)['state'] == 'JOB_STATE_ROLLED_BACK' and runs(world, 1)
+    assert len(children(world, job)) == 1
+
+
+def test_way_back_begun_machine_stopped(world):
+    """Where the machine goes in the middle of the way back, what runs when it is there again says whether that was gone."""
+    world.prepare(2)
+    policy(world, 'health: {soak: 30s, healthy: 60s}')
+    job = update(world)
+    soaking(world, job)
+    world.peer.faults['hold_result'] = 1
+    world.peer.crash('ds')
+    world.until(lambda: world.peer.withheld)
+    world.luctl('machine', 'stop', 'm', '--force')
+    awaits_machine(world, job)
+    back, = children(world, job)
+    assert back['state'] == 'inconsistent', back
+    world.luctl('machine', 'start', 'm')
+    done = world.settle(job)
+    assert done['state'] == 'JOB_STATE_ROLLED_BACK' and 'runs again already' in done['hint'] and runs(world, 1), done
+
+
+def test_way_back_machine_removed(world):
+    """A machine that does not come again ends what waits for it, and it is said that it was not well."""
+    job = given_up(world)
+    world.luctl('machine', 'stop', 'm')
+    awaits_machine(world, job)
+    world.luctl('machine', 'remove', 'm')
+    done = world.settle(job)
+    assert done['state'] == 'JOB_STATE_FAILED' and 'health failed' in done['cause']['message'], done
+    assert 'did not go back: the machine was removed' in done['hint'], done
+
+
 def comes_back_as(world, kit):
     """The job of an update once its service, that was given up, runs again, and runs this."""
     job = given_up(world)

@@ -426,4 +426,23 @@ def test_machine_goes(world):
     assert the_set(world)['state'] == 'JOB_STATE_INCONSISTENT' and ordered(world) == ['agent'], the_set(world)
 
 
+def test_machine_stopped(world):
+    """A set that one of its services owes a way back waits for the machine with it; then all of it goes back."""
+    prepare(world)
+    policy(world, 'health: {soak: 1h, healthy: 2h}')
+    world.luctl('update', *SERVICES, '--detach')
+    world.until(lambda: [m['state'] for m in the_set(world)['children']] == ['JOB_STATE_SOAKING'] * 2)
+    world.peer.stop('ds')
+    world.until(lambda: any('ds does not run' in shown(world, m['job']).get('waits_for', '')
+                            for m in the_set(world)['children']))
+    world.luctl('machine', 'stop', 'm')
+    world.until(lambda: any('machine m does not answer' in shown(world, m['job']).get('waits_for', '')
+                            for m in the_set(world)['children']))
+    assert not the_set(world).get('ended_us'), the_set(world)
+    world.peer.services['ds']['state'] = 'SERVICE_RUNNING'
+    world.luctl('machine', 'start', 'm')
+    world.until(lambda: is_over(world))
+    assert the_set(world)['state'] == 'JOB_STATE_ROLLED_BACK' and runs(world) == {'ds': 1, 'agent': 1}, the_set(world)
+
+
 harness.main(globals(), 3)

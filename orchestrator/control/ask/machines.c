@@ -131,7 +131,7 @@ void control_on_machine_remove(struct control_client *client, const Control__Req
 		return;
 	}
 	control_end_waits(client->control, machine);
-	if (machine_remove(machine) < 0) {
+	if (!engine_forsake(control_engine(client), machine) || machine_remove(machine) < 0) {
 		control_refuse_change(client, request->id);
 		return;
 	}

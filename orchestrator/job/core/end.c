@@ -12,6 +12,7 @@
 #include "host/base/log.h"
 #include "orchestrator/hook/hook.h"
 #include "orchestrator/job/core/priv.h"
+#include "orchestrator/store/soaks.h"
 
 struct end_txn {
 	struct job *job;
@@ -160,9 +161,46 @@ static void end_unconfirmed(struct job *job, const struct failure *failure)
 	job_end(job, &end);
 }
 
+/* The verdict of a soak, if it has one that is not good. False: it has not. */
+static bool end_verdict(const struct job *job, struct soak_row *ret)
+{
+	int r = job->row.step == JOB_STEP_SOAK
+	                ? store_soak_find(job->engine->parts.db, job->row.id, ret)
+	                : DB_E_NONE;
+
+	if (r < 0) {
+		err_forget();
+	}
+	return !r && ret->verdict == SOAK_FAILED;
+}
+
+bool job_owes_back(const struct job *job)
+{
+	struct soak_row soak;
+
+	return end_verdict(job, &soak);
+}
+
+/* Nobody can go back any more; that it is not well is known all the same. */
+static void end_unwell(
+        struct job *job, const struct soak_row *soak, const struct failure *failure)
+{
+	Wire__Cause cause;
+	struct job_end end = {.state = JOB_FAILED, .cause = &cause};
+	char hint[sizeof(job->row.hint)];
+	struct failure unwell;
+
+	failure_set(&unwell, "health", job->row.service, "", "its health failed: %.160s", soak->why);
+	end_cause(&unwell, job->row.step, &cause);
+	snprintf(hint, sizeof(hint), "it did not go back: %.160s", failure->cause);
+	end.hint = hint;
+	job_end(job, &end);
+}
+
 void job_fail(struct job *job, enum job_state state, const struct failure *failure)
 {
 	Wire__Cause cause;
+	struct soak_row soak;
 	struct job_end end = {
 	        .state = state,
 	        .generations = state == JOB_REFUSED        ? GENERATION_REFUSED
@@ -172,6 +210,10 @@ void job_fail(struct job *job, enum job_state state, const struct failure *failu
 	        .hint = failure->remedy,
 	};
 
+	if (end_verdict(job, &soak)) {
+		end_unwell(job, &soak, failure);
+		return;
+	}
 	if (job->row.step == JOB_STEP_SOAK || job_only_soaks(job) ||
 	        (job->row.step == JOB_STEP_CONFIRM && job->row.kind != JOB_START)) {
 		end_unconfirmed(job, failure);

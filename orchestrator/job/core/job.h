@@ -262,7 +262,7 @@ bool __must_check job_resume(struct job *job);
 void job_end(struct job *job, const struct job_end *end);
 /*
  * As job_end(), with the failure for a cause and a hint. In the soak and the confirm of an update the job
- * is COMMITTED all the same, and says that it is not confirmed.
+ * is COMMITTED all the same, and says that it is not confirmed; but FAILED where it is known that it was not well.
  */
 void job_fail(struct job *job, enum job_state state, const struct failure *failure);
 /*
@@ -271,6 +271,8 @@ void job_fail(struct job *job, enum job_state state, const struct failure *failu
  * any other is FAILED.
  */
 void job_give_up(struct job *job, const struct failure *failure);
+/* It was not well, which is in the record, and has not gone back yet. */
+bool job_owes_back(const struct job *job);
 
 /* Somebody ended it, as ->row.cancel says, and its order was not sent. */
 void job_cancel(struct job *job);

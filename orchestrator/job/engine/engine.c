@@ -7,7 +7,9 @@
  *                     configuration says so, its services move out of their boot layouts
  *   session lost      a job that waits for its result is parked; requests end by themselves
  *   machine down      its jobs end: INCONSISTENT if an order was sent, else FAILED; one that is to
- *                     start it goes on, one that was to end it is COMMITTED
+ *                     start it goes on, one that was to end it is COMMITTED, and one that was not well and
+ *                     owes a way back waits for the machine, as does its set
+ *   machine removed   those end, too
  *   record unwritable jobs stall where they are, and are taken up from the record when a
  *                     write works again
  *
@@ -557,6 +559,20 @@ static void engine_abandon_job(struct job *job, const struct failure *failure)
 	}
 }
 
+/* What was not well is known, and what it was before is there again when the machine is: its way back waits for that. */
+static bool engine_awaits_machine(const struct job *job)
+{
+	const struct job *member = work_first(job->machine);
+
+	if (job->row.kind != JOB_SET) {
+		return job_owes_back(job);
+	}
+	while (member && (member->row.parent != job->row.id || !job_owes_back(member))) {
+		member = work_next(member);
+	}
+	return member != NULL;
+}
+
 void engine_abandon(struct engine *engine, struct machine *machine, const char *why)
 {
 	const char *name = machine_row(machine)->name;
@@ -571,9 +587,26 @@ void engine_abandon(struct engine *engine, struct machine *machine, const char *
 		struct job *next = work_next(job);
 
 		if (job->phase != JOB_STALLED &&
-		        (job->row.kind != JOB_START || job->row.step == JOB_STEP_CONFIRM)) {
+		        (job->row.kind != JOB_START || job->row.step == JOB_STEP_CONFIRM) &&
+		        !engine_awaits_machine(job)) {
 			engine_abandon_job(job, &failure);
 		}
 		job = next;
 	}
+}
+
+bool engine_forsake(struct engine *engine, struct machine *machine)
+{
+	struct failure failure;
+	struct job *job = work_first(machine);
+
+	failure_set(&failure, "machine-removed", machine_row(machine)->name, "",
+	        "the machine was removed");
+	while (job) {
+		struct job *next = work_next(job);
+
+		engine_abandon_job(job, &failure);
+		job = next;
+	}
+	return !work_first(machine);
 }

@@ -54,6 +54,8 @@ int __must_check engine_deny(struct engine *engine, int64_t job, const char *who
         const char *reason, struct failure *ret_failure);
 /*
  * Ends the open jobs of a machine that went away, as job_give_up() does; not one that is about to
- * start it, nor those that stand still until the record can be written.
+ * start it, nor those that stand still until the record can be written, nor one that owes a way back.
  */
 void engine_abandon(struct engine *engine, struct machine *machine, const char *why);
+/* Ends all that a machine which is not busy still has: it is to be removed. False: it cannot be recorded. */
+bool __must_check engine_forsake(struct engine *engine, struct machine *machine);

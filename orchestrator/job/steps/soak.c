@@ -283,6 +283,11 @@ static void soak_follow(struct job *job, const struct soak_row *soak, const stru
 	snprintf(text, sizeof(text),
 	        "job %" PRId64 ", which was to go back, is %s: `luctl job show %" PRId64 "`",
 	        child->id, job_state_name(child->state), child->id);
+	/* What runs is seen when the machine answers. */
+	if ((child->state == JOB_INCONSISTENT || machine_state(job->machine) != MACHINE_UP) &&
+	        !soak_is_open(job, soak)) {
+		return;
+	}
 	soak_no_way_back(job, soak, text);
 }
 
