@@ -72,6 +72,7 @@ static struct machine *machine_take(struct machines *machines, const struct mach
 
 	machine->machines = machines;
 	machine->row = *row;
+	machine->was_heard = row->boot_id != 0;
 	machine->since = row->created_us / 1000000;
 	machine->pidfd = -1;
 	machine->log_file = machine->log_watch = -1;
@@ -364,6 +365,11 @@ struct machine_work *machine_work(const struct machine *machine)
 void machine_set_work(struct machine *machine, struct machine_work *work)
 {
 	machine->work = work;
+}
+
+bool machine_was_heard(const struct machine *machine)
+{
+	return machine->was_heard;
 }
 
 const char *machine_dir(const struct machine *machine)

@@ -57,7 +57,7 @@ struct machine *machines_by_name(struct machines *machines, const char *name);
 struct machine *machines_default(struct machines *machines);
 /* The first whose name sorts behind this one; "": the first. NULL: none does. */
 struct machine *machines_after(struct machines *machines, const char *name);
-/* Another number whenever a machine is new, is gone, or has other groups or labels. */
+/* Another number whenever a machine is new, is gone, was heard for the first time, or has other groups or labels. */
 uint64_t machines_version(const struct machines *machines);
 /* Visits all by name, for lists that a person asked for. */
 struct machine *machines_next(struct machines *machines, struct machine *after);
@@ -135,6 +135,8 @@ const struct machine_row *machine_row(const struct machine *machine);
 struct machine_work *machine_work(const struct machine *machine);
 void machine_set_work(struct machine *machine, struct machine_work *work);
 enum machine_state machine_state(const struct machine *machine);
+/* It was up once, under this name and since it was added: it is not only meant to be there. */
+bool machine_was_heard(const struct machine *machine);
 const char *machine_state_name(enum machine_state state);
 /* Of being down, or stopped by order; "" else. */
 const char *machine_why(const struct machine *machine);

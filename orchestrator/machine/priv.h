@@ -77,6 +77,7 @@ struct machine {
 	uint32_t protocol;
 	uint64_t features; /* WIRE__FEATURE__*, of both sides of the last session */
 	bool known;        /* the record had met it before this session */
+	bool was_heard;    /* see machine_was_heard() */
 	char ahead[200];   /* what it has that the record has not; "": nothing */
 	Machine__Status *status;
 	int64_t status_usec; /* unix; when it was given */

@@ -41,6 +41,10 @@ static void machine_on_first_status(int r, void *arg)
 		return;
 	}
 	machine_subscribe(machine);
+	if (!machine->was_heard) {
+		machine->was_heard = true;
+		machine->machines->version++;
+	}
 	machine_set_phase(machine, MACHINE_IS_OPEN, "");
 }
 

@@ -1,6 +1,6 @@
 /*
  * How many machines jobs are at work on at a time, by `limits` of a policy: a count, or a percentage of the machines
- * that it matches, of which one always may. The matching policy of the highest priority that has the section decides,
+ * that it matches and that were ever heard, of which one always may. The matching policy of the highest priority that has the section decides,
  * and counts the machines that it matches, whoever asked for their jobs. A machine that is at work has its place
  * already, so that a job of it goes on however many others there are.
  *

@@ -127,9 +127,9 @@ struct rules_gate {
  */
 typedef void (*rules_machine_fn)(const struct machine_row *row, void *arg);
 struct rules_fleet {
-	/* Another number whenever a machine is new, was removed, or has other groups or labels. */
+	/* Another number whenever a machine is new, was removed, was heard for the first time, or has other groups or labels. */
 	uint64_t (*version)(void *arg);
-	/* Calls fn for every machine that jobs are at work on; or, where all, for every machine. */
+	/* Calls fn for every machine that jobs are at work on; or, where all, for every machine that was ever heard. */
 	void (*each)(void *arg, bool all, rules_machine_fn fn, void *fn_arg);
 	/* Whether jobs are at work on this one; rules_at_work() was called before it returns for whatever changed. */
 	bool (*is_at_work)(void *arg, int64_t machine);

@@ -340,6 +340,38 @@ def test_limits(world):
         assert world.settle(first)['state'] == 'JOB_STATE_CONFIRMED'
 
 
+def test_limits_unheard(world):
+    """A machine that never answered has no share in a limit; when it answers, whoever waits for a place is looked at."""
+    world.prepare()
+    world.luctl('update', 'ds')
+    with contextlib.ExitStack() as stack:
+        other = stack.enter_context(harness.peer.Peer(os.path.join(world.dir, 'b.sock')))
+        other.add_service('ds', world.release_id(world.kits[0]))
+        world.luctl('machine', 'start', 'b', '--attach', other.path)
+        policy(world, 'limits: {machines: "67%"}')
+        world.peer.faults['hold_result'] = 1
+        first = begun(world, 'rerandomize', 'ds', '-m', 'm')
+        world.until(lambda: len(world.peer.runs) == 2)
+        job = world.json('rerandomize', 'ds', '-m', 'b', '--detach')['jobs'][0]['id']
+        world.until(lambda: is_put_off(world, job, 'HELD'))
+        # Of three it would be two; a machine that is only meant to be there is none of them.
+        path = os.path.join(world.dir, 'c.sock')
+        assert 'does not answer' in world.luctl('machine', 'start', 'c', '--attach', path, code=8)
+        world.luctl('machine', 'add', 'next')
+        for again in (False, True):
+            assert gates(world, '-m', 'b')['update', 'limit'] == '1 of 1 machines are at work (policy p)', again
+            if not again:
+                world.kill()
+                world.start()
+                world.until(lambda: [m['state'] for m in world.json('machine', 'list')['machines']].count('up') == 2)
+        assert not other.runs and is_put_off(world, job, 'HELD')
+        late = stack.enter_context(harness.peer.Peer(path))
+        late.add_service('ds', world.release_id(world.kits[0]))
+        assert world.settle(job)['state'] == 'JOB_STATE_CONFIRMED' and len(other.runs) == 1
+        world.peer.release()
+        assert world.settle(first)['state'] == 'JOB_STATE_CONFIRMED'
+
+
 def test_override_words(world):
     """An override says what it passes and why, and is for jobs."""
     world.prepare()

@@ -69,7 +69,9 @@ static void gate_each(void *arg, bool all, rules_machine_fn fn, void *fn_arg)
 		return;
 	}
 	while ((machine = machines_next(engine->machines, machine))) {
-		fn(machine_row(machine), fn_arg);
+		if (machine_was_heard(machine)) {
+			fn(machine_row(machine), fn_arg);
+		}
 	}
 }
 
