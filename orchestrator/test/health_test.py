@@ -4,9 +4,11 @@
 Usage: health_test.py BUILD [CASE...]      (no case: all of them, several side by side)
 """
 
+import contextlib
 import os
 import signal
 import struct
+import threading
 import time
 
 import harness
@@ -219,6 +221,26 @@ def test_crash_seen(world):
         if early[-1]:
             break
     assert any(early), early
+
+
+def test_told_faster(world):
+    """A machine that tells more of the service than it answers is judged all the same, by what it answers."""
+    world.prepare(2)
+    policy(world, 'health: {soak: 2s, healthy: 1h}')
+    job = update(world)
+    soaking(world, job)
+    answer = world.peer._on_status
+
+    def late(request, body):
+        """Something befalls the service whenever its status is asked for, and only later comes that."""
+        world.peer._event(change={'service': 'ds', 'kind': 'CHANGE_CRASHED'})
+        threading.Timer(0.5, answer_now, (request, body)).start()
+
+    def answer_now(request, body):
+        with world.peer.lock, contextlib.suppress(OSError):
+            answer(request, body)
+    world.peer._on_status = late
+    assert world.settle(job)['state'] == 'JOB_STATE_CONFIRMED'
 
 
 def test_exit(world):

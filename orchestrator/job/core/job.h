@@ -95,7 +95,9 @@ struct job {
 	struct send send;      /* state description, flat kit, payload */
 	uint64_t stage_serial; /* of the root that a kit was shown under; 0: none was */
 
-	bool soak_is_seen; /* of the step soak: it was looked at in this lud */
+	/* Of the step soak: it was looked at in this lud; it is judged by a status that is under way; ... */
+	bool soak_is_seen, soak_looks;
+	bool soak_has_news; /* and once more when that is there, since something befell the service */
 	/* Of a set, see set.c: which of its jobs may have the machine now (0: none), and ... */
 	int64_t set_member;
 	bool set_soaks;     /* all that are open are only watched */

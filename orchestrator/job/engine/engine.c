@@ -245,7 +245,7 @@ static void engine_look_soaks(const struct machine *machine, const char *service
 	for (struct job *job = work_first(machine); job; job = work_next(job)) {
 		if (job->row.step == JOB_STEP_SOAK && job->phase == JOB_WORKING &&
 		        !strcmp(job->row.service, service)) {
-			job_again(job, 0);
+			job_soak_news(job);
 		}
 	}
 }

@@ -14,7 +14,8 @@
  *        |                                      |      `-- else: FAILED
  *         `--- another boot, or another release: COMMITTED, and nobody knows whether it was well
  *
- * A look comes at its time, or when the machine says that something befell the service (engine.c).
+ * A look comes at its time, or when the machine says that something befell the service (engine.c). Each is by a whole status,
+ * and ends before the next one begins: however much the machine tells meanwhile, a verdict comes.
  *
  * What is not known holds and never passes. How long it was well is counted by the clock of the machine in one
  * boot, which nobody sets; only how long what is not known may stay so is counted by the time of this host.
@@ -377,6 +378,7 @@ static void soak_wait(struct job *job, struct soak_row *soak, int64_t now, int64
 	look = look < SOAK_LOOK_MIN_USEC   ? SOAK_LOOK_MIN_USEC
 	       : look > SOAK_LOOK_MAX_USEC ? SOAK_LOOK_MAX_USEC
 	                                   : look;
+	look = job->soak_has_news ? SOAK_LOOK_MIN_USEC : look;
 	look = left && left < look ? left : look;
 	look = now + look > soak->healthy_us && now < soak->healthy_us ? soak->healthy_us - now
 	                                                               : look;
@@ -428,6 +430,7 @@ static void soak_on_status(int r, void *arg)
 	struct soak_row soak;
 
 	err_forget();
+	job->soak_looks = false;
 	if (!soak_find(job, &soak) || !soak.from_us) {
 		job_again(job, (uint64_t)SOAK_SEC);
 		return;
@@ -460,6 +463,7 @@ void job_step_soak(struct job *job)
 	struct job_row child;
 	int r = store_job_child(job->engine->parts.db, job->row.id, job->row.service, &child);
 
+	job->soak_looks = job->soak_has_news = false;
 	job_leave_turn(job);
 	if (r < 0 || !soak_find(job, &soak)) {
 		err_forget();
@@ -471,8 +475,18 @@ void job_step_soak(struct job *job)
 	} else if (soak.verdict == SOAK_FAILED) {
 		soak_terms(job, &terms);
 		soak_go_back(job, &soak, &terms);
-	} else if (machine_state(job->machine) != MACHINE_UP ||
-	           machine_refresh(job->machine, soak_on_status, job) < 0) {
+	} else if (machine_state(job->machine) == MACHINE_UP &&
+	           machine_refresh(job->machine, soak_on_status, job) >= 0) {
+		job->soak_looks = true;
+	} else {
 		soak_on_status(-1, job);
+	}
+}
+
+void job_soak_news(struct job *job)
+{
+	job->soak_has_news = job->soak_looks;
+	if (!job->soak_looks) {
+		job_again(job, 0);
 	}
 }

@@ -12,6 +12,11 @@ extern const struct job_step_ops job_steps[_JOB_STEP_N];
 int __must_check job_step_countersigned(
         struct job *job, const struct envelope_signature *signature, struct failure *ret_failure);
 /*
+ * Something befell the service of an update that is watched, which its step is at work with: it is looked at at once. A look
+ * that is under way is not begun anew, for a machine may tell more than it answers.
+ */
+void job_soak_news(struct job *job);
+/*
  * The result of an order of no open job: a job that was given up as unknown is known now, and the
  * record corrected. Others are left as they are.
  */
