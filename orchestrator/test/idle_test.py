@@ -236,6 +236,24 @@ def test_prebuilt_full(world):
     world.luctl('rerandomize', 'ds')
 
 
+def test_prebuilt_passed_by(world):
+    """A release of which none can be made keeps no other machine from having its own, and is tried again, ever later."""
+    world.prepare(2)
+    path, = harness.record(world, 'SELECT path FROM releases WHERE counter = 1')
+    os.rename(path, path + '.away')
+    other = harness.peer.Peer(os.path.join(world.dir, 'other.sock'))
+    other.add_service('ds', world.release_id(world.kits[1]))
+    with other:
+        world.luctl('machine', 'start', 'other', '--attach', other.path)
+        prebuild(world, 2)
+        assert len(set(ahead(world, 2))) == 2
+        world.until(lambda: 'no variant of ds, release 1, is made ahead' in world.log())
+        assert 'it is tried again in 5 s' in world.log() and 'no variant of ds, release 2' not in world.log()
+        world.until(lambda: 'it is tried again in 10 s' in world.log())
+        os.rename(path + '.away', path)
+        assert len(set(ahead(world, 4))) == 4
+
+
 def test_unseal(world):
     """The audit key opens what the signer sealed, and makes the variant again."""
     world.prepare()

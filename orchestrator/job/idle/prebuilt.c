@@ -12,14 +12,16 @@
  * is sealed to a key of the root.
  *
  * A few machines are looked at in each turn, and a few variants, round and round: what that costs does not grow with either.
- * One is made at a time, and none for a machine that a job works on. Whatever keeps one from being made
- * (a full disk, no signer) is told once, and tried again later; jobs make their own meanwhile.
+ * One is made at a time, and none for a machine that a job works on. A release of which none could be made (its kit is damaged,
+ * the disk is full, there is no signer) is passed by, each time for twice as long, which is told with the cause: others have
+ * theirs meanwhile, and jobs make their own.
  */
 #include <dirent.h>
 #include <inttypes.h>
 #include <string.h>
 #include <sys/random.h>
 
+#include "host/base/elapsed.h"
 #include "host/base/file.h"
 #include "host/base/log.h"
 #include "orchestrator/job/core/job.h"
@@ -31,9 +33,11 @@
 #include "proto/image/link.h"
 
 #define PREBUILT_MARK "ahead-"
-/* How often it is looked what is missing, and what is stale; and when it is tried again. */
+/* How often it is looked what is missing, and what is stale. */
 #define PREBUILT_LOOK_SEC 1
-#define PREBUILT_AGAIN_SEC 30
+/* For how long a release is passed by at first, and at most. */
+#define PREBUILT_PASS_SEC 5
+#define PREBUILT_PASS_SEC_MAX 600
 /* How many machines, and how many variants, in one look. */
 #define PREBUILT_MACHINES 16
 #define PREBUILT_VARIANTS 64
@@ -50,6 +54,14 @@ struct prebuilt_variant {
 	bool ready;
 };
 
+/* A release of which none could be made, the last time that it was tried. */
+struct prebuilt_trouble {
+	LIST_ENTRY(prebuilt_trouble) link;
+	int64_t release;
+	int sec;            /* for how long it is passed by */
+	int64_t until_usec; /* elapsed_usec() */
+};
+
 struct prebuilt {
 	struct engine *engine;
 	struct event *timer;
@@ -57,11 +69,11 @@ struct prebuilt {
 	variants;                        /* those that were looked at longest ago first */
 	struct prebuilt_variant *making; /* the one that is not ready; NULL: all are */
 	struct forge_task *task;         /* makes it; owned */
+	LIST_HEAD(, prebuilt_trouble) troubles;
 	char after[sizeof(((struct machine_row *)NULL)
 	                ->name)]; /* the last machine that was looked at, and lacks nothing */
 	uint8_t root[64];         /* hash of the root that all are for */
 	uint64_t n_made;          /* for names of files */
-	char told[240];           /* why none could be made; "": one could */
 };
 
 static void prebuilt_look_in(struct prebuilt *prebuilt, int sec)
@@ -87,18 +99,51 @@ static void prebuilt_drop(struct prebuilt_variant *it)
 	free(it);
 }
 
-/* Told when it is news; the one that was being made is given up. */
-static void prebuilt_fail(struct prebuilt_variant *it, const char *why)
+static struct prebuilt_trouble *prebuilt_trouble(const struct prebuilt *prebuilt, int64_t release)
+{
+	struct prebuilt_trouble *trouble = LIST_FIRST(&prebuilt->troubles);
+
+	while (trouble && trouble->release != release) {
+		trouble = LIST_NEXT(trouble, link);
+	}
+	return trouble;
+}
+
+static void prebuilt_trouble_end(struct prebuilt_trouble *trouble)
+{
+	if (trouble) {
+		LIST_REMOVE(trouble, link);
+		free(trouble);
+	}
+}
+
+static bool prebuilt_passes_by(const struct prebuilt *prebuilt, int64_t release)
+{
+	const struct prebuilt_trouble *trouble = prebuilt_trouble(prebuilt, release);
+
+	return trouble && elapsed_usec() < trouble->until_usec;
+}
+
+/* It could not be made, and is given up: what others run does not wait for that. */
+static void prebuilt_pass_by(struct prebuilt_variant *it, const char *why)
 {
 	struct prebuilt *prebuilt = it->prebuilt;
+	struct prebuilt_trouble *trouble = prebuilt_trouble(prebuilt, it->release.id);
 
-	if (strcmp(prebuilt->told, why) != 0) {
-		snprintf(prebuilt->told, sizeof(prebuilt->told), "%s", why);
-		log_warn("no variant of %s is made ahead; updates make their own: %s",
-		        it->release.service, why);
+	if (!trouble) {
+		trouble = mem_zero(sizeof(*trouble));
+		trouble->release = it->release.id;
+		LIST_INSERT_HEAD(&prebuilt->troubles, trouble, link);
 	}
+	trouble->sec = !trouble->sec                              ? PREBUILT_PASS_SEC
+	               : trouble->sec < PREBUILT_PASS_SEC_MAX / 2 ? 2 * trouble->sec
+	                                                          : PREBUILT_PASS_SEC_MAX;
+	trouble->until_usec = elapsed_usec() + trouble->sec * INT64_C(1000000);
+	log_warn("no variant of %s, release %" PRId64
+	         ", is made ahead; updates make their own, and it is tried again in %d s: %s",
+	        it->release.service, it->release.counter, trouble->sec, why);
 	prebuilt_drop(it);
-	prebuilt_look_in(prebuilt, PREBUILT_AGAIN_SEC);
+	prebuilt_look_in(prebuilt, PREBUILT_LOOK_SEC);
 }
 
 /* What the worker made: a payload of the service, by its own word; the signer looks closer. */
@@ -133,12 +178,12 @@ static void prebuilt_on_made(const struct failure *failure, void *arg)
 	}
 	if (failure || r < 0) {
 		err_forget();
-		prebuilt_fail(it, failure ? failure->cause : strerror(-r));
+		prebuilt_pass_by(it, failure ? failure->cause : strerror(-r));
 		return;
 	}
+	prebuilt_trouble_end(prebuilt_trouble(prebuilt, it->release.id));
 	it->ready = true;
 	prebuilt->making = NULL;
-	*prebuilt->told = '\0';
 	prebuilt_look_in(prebuilt, 0);
 }
 
@@ -149,7 +194,7 @@ static void prebuilt_on_sealed(
 	struct prebuilt *prebuilt = it->prebuilt;
 
 	if (failure || reply->status != SIGNER_OK) {
-		prebuilt_fail(it, failure ? failure->cause : reply->text);
+		prebuilt_pass_by(it, failure ? failure->cause : reply->text);
 		return;
 	}
 	memcpy(it->variant.seed_sealed, reply->sealed, SIGNER_SEALED_SIZE);
@@ -187,7 +232,7 @@ static void prebuilt_make(
 	prebuilt->making = it;
 	if (r < 0 || getrandom(it->seed, sizeof(it->seed), 0) != sizeof(it->seed)) {
 		err_forget();
-		prebuilt_fail(it, r < 0 ? strerror(-r) : "the system gives no random bytes");
+		prebuilt_pass_by(it, r < 0 ? strerror(-r) : "the system gives no random bytes");
 		return;
 	}
 	it->variant.recipe = LINK_RECIPE;
@@ -286,7 +331,7 @@ static unsigned int prebuilt_count(
 	return n;
 }
 
-/* The first service of the machine that lacks one. */
+/* The first service of the machine that lacks one which can be made. */
 static bool prebuilt_machine(struct prebuilt *prebuilt, const struct machine *machine)
 {
 	const Machine__Status *status = machine_status(machine);
@@ -297,6 +342,7 @@ static bool prebuilt_machine(struct prebuilt *prebuilt, const struct machine *ma
 		const Machine__Service *service = status->services[i];
 
 		if (prebuilt_release(prebuilt, machine, service, &release) &&
+		        !prebuilt_passes_by(prebuilt, release.id) &&
 		        prebuilt_count(prebuilt, machine, service->name) <
 		                config_prebuilt(
 		                        config, machine_row(machine)->name, service->name)) {
@@ -362,6 +408,7 @@ struct prebuilt *prebuilt_new(struct engine *engine)
 
 	prebuilt->engine = engine;
 	TAILQ_INIT(&prebuilt->variants);
+	LIST_INIT(&prebuilt->troubles);
 	prebuilt->timer = evtimer_new(engine->parts.base, prebuilt_on_timer, prebuilt);
 	if (!prebuilt->timer) {
 		abort();
@@ -378,6 +425,9 @@ struct prebuilt *prebuilt_free(struct prebuilt *prebuilt)
 	}
 	while (!TAILQ_EMPTY(&prebuilt->variants)) {
 		prebuilt_drop(TAILQ_FIRST(&prebuilt->variants));
+	}
+	while (!LIST_EMPTY(&prebuilt->troubles)) {
+		prebuilt_trouble_end(LIST_FIRST(&prebuilt->troubles));
 	}
 	event_free(prebuilt->timer);
 	free(prebuilt);
