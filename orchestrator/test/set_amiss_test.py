@@ -194,6 +194,24 @@ def test_put_off_cancelled(world):
     until_back(world, job, 'JOB_STATE_CANCELLED')
 
 
+def test_put_off_soaking(world):
+    """A set whose services are only watched may be put off, and goes on by what the record says then."""
+    prepare(world)
+    policy(world, 'health: {soak: 1h, healthy: 2h}')
+    world.luctl('update', 'agent', 'ds', '--detach')
+    job = the_set(world)['id']
+    for again in (False, True):
+        world.until(lambda: [m[2] for m in states(the_set(world))] == ['soaking'] * 2)
+        world.until(lambda: shown(world, job)['state'] == 'JOB_STATE_ORDERED')
+        if not again:
+            world.luctl('job', 'hold', str(job))
+            assert shown(world, job)['state'] == 'JOB_STATE_HELD'
+            world.luctl('job', 'release', str(job))
+    world.peer.crash('ds')
+    done = world.settle(job)
+    assert done['state'] == 'JOB_STATE_ROLLED_BACK' and runs(world) == {'ds': 1, 'agent': 1}, done
+
+
 def test_superseded(world):
     """A set that has not begun is moot with one of its services; all of it ends, and says why."""
     prepare(world)

@@ -32,6 +32,7 @@
  *   BEGINNING      machine for itself, the job has the turn
  *   all but WORKING   nothing that was asked for will answer; no task, no proposal
  *   STALLED        no timer, no limit, no turn: as if lud had ended here
+ *   all but WORKING   nobody knows of a set whether all that is open is only watched
  *   all            one job of a machine has the turn; a running limit is of the current step
  *
  * The record is ahead of the work and never behind it: a begin is on disk before the step acts,
@@ -75,6 +76,7 @@ void job_set_phase(struct job *job, enum job_phase phase)
 	log_debug("job %" PRId64 ", step %s: %s -> %s", job->row.id, job_step_name(job->row.step),
 	        job_phases[job->phase].name, job_phases[phase].name);
 	job->phase = phase;
+	job->set_soaks = job->set_soaks && phase == JOB_WORKING;
 	work_changed(job);
 	if (phase == JOB_WAITING && !job->row.wait_until_us) {
 		job_wait_begin(job);
@@ -95,6 +97,7 @@ void job_check(const struct job *job)
 	assert(job->phase != JOB_WAITING || job->row.wait_until_us);
 	assert(!begun || job->turn || !job_step_needs(job_way(job), job->row.step).turn);
 	assert(!idle || (!job->proposal && !job->task));
+	assert(!job->set_soaks || (job->phase == JOB_WORKING && job->row.step == JOB_STEP_SET));
 	assert(job->phase != JOB_STALLED || (!job->turn && job->limit.kind == JOB_LIMIT_NONE));
 	assert(job->limit.kind == JOB_LIMIT_NONE || job->limit.step == job->row.step);
 	work_check(job);

@@ -100,7 +100,7 @@ struct job {
 	bool soak_has_news; /* and once more when that is there, since something befell the service */
 	/* Of a set, see set.c: which of its jobs may have the machine now (0: none), and ... */
 	int64_t set_member;
-	bool set_soaks;     /* all that are open are only watched */
+	bool set_soaks;     /* all that are open are only watched, as its step at work has found */
 	uint32_t set_shut;  /* as bits: members whose way back was waited for in vain */
 	bool set_goes_back; /* those that are open are ways back */
 
