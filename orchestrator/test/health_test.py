@@ -7,6 +7,7 @@ Usage: health_test.py BUILD [CASE...]      (no case: all of them, several side b
 import contextlib
 import os
 import signal
+import sqlite3
 import struct
 import threading
 import time
@@ -480,6 +481,20 @@ def test_way_back_in_vain(world):
     done = world.settle(given_up(world))
     assert done['state'] == 'JOB_STATE_FAILED' and 'waited for the way back: ds does not run' in done['hint'], done
     assert 'health failed' in done['cause']['message'] and not children(world, done['id']) and runs(world, 2), done
+
+
+def test_way_back_deadline_while_away(world):
+    """Where the deadline passes while lud is away, the machine has a while to be heard; that it was waited for in vain is not said."""
+    job = given_up(world)
+    world.kill()
+    with contextlib.closing(sqlite3.connect(os.path.join(world.state, 'lud.db'))) as db, db:
+        db.execute('UPDATE jobs SET wait_until_us = ? WHERE id = ?', (int(time.time() * 1e6), job))
+    world.peer.services['ds']['state'] = 'SERVICE_RUNNING'
+    world.peer.awake.clear()
+    world.start()
+    world.until(lambda: 'machine m does not answer' in job_of(world, job).get('waits_for', ''))
+    world.peer.awake.set()
+    assert world.settle(job)['state'] == 'JOB_STATE_ROLLED_BACK' and runs(world, 1)
 
 
 def awaits_machine(world, job):

@@ -98,6 +98,7 @@ struct job {
 	/* Of the step soak: it was looked at in this lud; it is judged by a status that is under way; ... */
 	bool soak_is_seen, soak_looks;
 	bool soak_has_news; /* and once more when that is there, since something befell the service */
+	uint64_t back_usec;         /* monotonic: when this lud looked first whether it can go back; 0: not yet */
 	/* Of a set, see set.c: which of its jobs may have the machine now (0: none), and ... */
 	int64_t set_member;
 	bool set_soaks;     /* all that are open are only watched, as its step at work has found */

@@ -3,7 +3,8 @@
  * own (job/plan); here stands what comes before that can be asked for.
  *
  *   nobody can be asked    the machine is not heard, or the service does not run: it is waited for, as long as any
- *                          job waits. The deadline is in the record, so that a restart of lud moves it no further
+ *                          job waits. The deadline is in the record, so that a restart of lud moves it no further;
+ *                          but a machine that lud has not heard since has a while for that, else nobody had waited
  *   nothing goes back      what the update put there does not run any more
  */
 #include <stdio.h>
@@ -14,6 +15,8 @@
 
 /* So often is looked whether it can be gone. */
 #define BACK_LOOK_USEC UINT64_C(1000000)
+/* lud may have been away: a machine has so long to be heard again. */
+#define BACK_GRACE_USEC (60 * UINT64_C(1000000))
 
 /* How what is waited for begins, for people, and for the next look, which keeps the deadline. */
 static const char back_word[] = "the way back: ";
@@ -50,6 +53,17 @@ static bool back_is_kept(const struct job *job, const char *name, char *why, siz
 	       service->state != MACHINE__SERVICE_STATE__SERVICE_UPDATING;
 }
 
+/* The deadline has passed, and this lud has seen that it was of no use to wait. */
+static bool back_is_in_vain(struct job *job)
+{
+	uint64_t now = job_elapsed_usec();
+
+	job->back_usec = job->back_usec ? job->back_usec : now;
+	return store_now_usec() >= job->row.wait_until_us &&
+	       (machine_state(job->machine) == MACHINE_UP ||
+	               now - job->back_usec >= BACK_GRACE_USEC);
+}
+
 /* The next look is what it is asked for. */
 static void back_on_status(int r, void *arg)
 {
@@ -67,7 +81,7 @@ enum back_way job_back_way(struct job *job, const char *service)
 	            job, why, waited ? job->row.wait_until_us : job_turn(job->engine).until_us)) {
 		return BACK_IS_AWAITED;
 	}
-	if (store_now_usec() >= job->row.wait_until_us) {
+	if (back_is_in_vain(job)) {
 		return BACK_IS_SHUT;
 	}
 	if (machine_state(job->machine) == MACHINE_UP &&
