@@ -11,7 +11,6 @@
 #include "orchestrator/work/forge.h"
 
 #include <errno.h>
-#include <libgen.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/queue.h>
@@ -24,67 +23,17 @@
 #include "host/text/hex.h"
 #include "orchestrator/work/bench.h"
 #include "orchestrator/work/kit.h"
+#include "orchestrator/work/priv.h"
 
-/* Words of the longest command line, with room. */
-#define FORGE_WORDS_MAX 16
 #define FORGE_OUT "out"
 #define FORGE_LIST "boot.list"
-/* A kernel as it was linked, and where it was moved to. */
-#define FORGE_LINKED "kernel.linked"
+/* Where a kernel was moved to. */
 #define FORGE_KERNEL "kernel"
-/* What is handed over: the store of kits, and the kit that an import takes in. */
-#define FORGE_STORE "/proc/self/fd/3"
-#define FORGE_SOURCE "/proc/self/fd/4"
-_Static_assert(CHILD_FD_FIRST == 3 && CHILD_FDS == 2, "descriptors in names");
-
-/* A file for the bench. */
-struct forge_input {
-	char *path;
-	char *name;
-};
 /* Making takes well under a second; this is for one that hangs. */
 #define FORGE_TIMEOUT_USEC UINT64_C(300000000)
 /* Exit codes of luforge(1) by which `pair` says what it found. */
 #define FORGE_PAIR_LOSS 4
 #define FORGE_PAIR_NONE 5
-
-/*
- * Owned by the forge's list until its callback was called or it is freed. All strings are owned
- * but ->place.
- */
-struct forge_task {
-	TAILQ_ENTRY(forge_task) link;
-	struct forge *forge;
-	struct child_worker *worker; /* NULL while it waits */
-	char *words[FORGE_WORDS_MAX];
-	size_t n_words;
-	char *bench;       /* NULL while it waits */
-	const char *place; /* what is worked on before the worker starts */
-	struct forge_input *inputs;
-	size_t n_inputs;
-	char *source;     /* a kit from outside, or NULL */
-	char *out;        /* where what it makes goes, or NULL */
-	char *kernel;     /* one to be moved, or NULL */
-	char *kernel_out; /* where it goes, or NULL */
-	char *ret_path;   /* where a stored kit's path goes, the caller's; or NULL */
-	char **ret_json;  /* where all that it wrote goes, the caller's; or NULL */
-	char input[2 * FORGE_SEED_SIZE + 2];
-	bool is_question;
-	forge_fn fn;
-	void *arg;
-};
-
-struct forge {
-	struct event_base *base;
-	char *program;
-	char *root; /* file of the signed root */
-	char *benches;
-	char *store;
-	struct child_user user;
-	uint64_t n_idle;
-	struct event *kick;
-	TAILQ_HEAD(, forge_task) tasks; /* running ones first, questions last */
-};
 
 /* The worker is killed, and its place given to the next in the queue. */
 struct forge_task *forge_task_free(struct forge_task *task)
@@ -128,100 +77,13 @@ static void forge_end(struct forge_task *task, const struct failure *failure)
 	fn(failure, arg);
 }
 
-/* Writes what is found as itself; the names of descriptors mean nothing to people. */
-static void forge_names(char *text, size_t size, const char *name, const char *path)
-{
-	char *at = strstr(text, name);
-
-	while (path && at) {
-		_cleanup_(freep) char *rest = text_copy(at + strlen(name));
-
-		snprintf(at, size - (at - text), "%s%s", path, rest);
-		at = strstr(at + strlen(path) < text + size ? at + strlen(path) : at + strlen(at),
-		        name);
-	}
-}
-
-/*
- * By the words of the system's errors, which are all that a worker's text has; one in another
- * language is only less well explained.
- */
-static bool forge_lacks_room(const char *said)
-{
-	static const int errors[] = {ENOSPC, EDQUOT, EROFS};
-
-	for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++) {
-		if (strstr(said, strerror(errors[i]))) {
-			return true;
-		}
-	}
-	return false;
-}
-
-/* Where the worker writes, and where what it makes is put: beside the file that it is to become, or into the store. */
-static void forge_remedy_room(const struct forge_task *task, char *ret_text, size_t size)
-{
-	_cleanup_(freep) char *out = text_copy(task->out ? task->out : "");
-
-	snprintf(ret_text, size,
-	        "make room for %.70s and %.70s, bytes or inodes (`df -h`, `df -i`), and see that "
-	        "they are writable; then ask again",
-	        task->forge->benches, task->out ? dirname(out) : task->forge->store);
-}
-
-/* What a person can do, by the nearest reason that fits; the last is for all else. */
-static void forge_remedy(
-        const struct forge_task *task, const char *said, char *ret_text, size_t size)
-{
-	const struct forge *forge = task->forge;
-
-	if (forge_lacks_room(said)) {
-		forge_remedy_room(task, ret_text, size);
-	} else if (strstr(said, forge->root)) {
-		snprintf(ret_text, size, "`luctl keys list` says what is wrong with the keyring");
-	} else if (task->source && forge->user.separate && strstr(said, strerror(EACCES))) {
-		snprintf(ret_text, size,
-		        "forge workers have a user of their own: let others read the kit "
-		        "(`chmod -R a+rX KIT`)");
-	} else if (task->kernel && strstr(said, task->kernel)) {
-		snprintf(ret_text, size,
-		        "let `kernel` in lud's configuration name samsara-kernel as it was built, "
-		        "or set `machine.kernel_place: linked`; then ask again");
-	} else if (strstr(said, forge->store)) {
-		snprintf(ret_text, size,
-		        "make lud's copy whole: add the release again with `luctl release add "
-		        "KIT`; "
-		        "then ask again");
-	} else {
-		snprintf(ret_text, size,
-		        *said ? "mend what is named, and ask again; `luforge inspect KIT` looks "
-		                "into a kit"
-		              : "see the log of lud, and try again");
-	}
-}
-
-/* Ends the task with what the worker said last, its names of descriptors turned into paths. */
+/* Ends the task with what the worker said last. */
 static void forge_fail(struct forge_task *task, const char *what, const char *errors)
 {
-	struct failure failure = {0};
-	char said[1024], remedy[sizeof(failure.remedy)];
+	struct failure failure;
 
-	snprintf(said, sizeof(said), "%s", errors);
-	forge_names(said, sizeof(said), FORGE_STORE, task->forge->store);
-	forge_names(said, sizeof(said), FORGE_SOURCE, task->source);
-	forge_names(said, sizeof(said), FORGE_LINKED, task->kernel);
-	forge_remedy(task, said, remedy, sizeof(remedy));
-	failure_set(&failure, "forge", task->words[1], remedy, "luforge %s: %s%s%.280s",
-	        task->words[1], what, *said ? ": " : "", said);
+	forge_explain(task, what, errors, &failure);
 	forge_end(task, &failure);
-}
-
-int forge_answer_invalid(struct failure *ret_failure, const char *command, const char *kit)
-{
-	failure_set(ret_failure, command, kit,
-	        "use the luforge of lud's version; `luctl release list` shows where the kits are",
-	        "luforge %s gave an invalid answer, or one of other releases", command);
-	return err_raise(-EBADMSG);
 }
 
 /* A kit's name in the store, as luforge makes it. */
