@@ -84,23 +84,46 @@ static int rules_by_digest(const void *a, const void *b)
 	return memcmp((*x)->digest, (*y)->digest, sizeof((*x)->digest));
 }
 
-/* BLAKE2b-512 of "samsara policies 1" and the digests, sorted: their order is no part of what they say. */
-static void rules_set_digest(const struct rules_set *set, uint8_t ret_digest[64])
+/* One that cannot be read may match whomever. */
+static bool rules_is_about(const struct rules_policy *policy, const struct decide_subject *subject)
+{
+	return !subject || !policy->policy || decide_matches(policy->policy, subject);
+}
+
+/*
+ * BLAKE2b-512 of "samsara policies 1" and the digests, sorted: their order is no part of what they say. Of those that are
+ * about the subject; NULL: of all. How many these are.
+ */
+static size_t rules_set_digest(
+        const struct rules_set *set, const struct decide_subject *subject, uint8_t ret_digest[64])
 {
 	static const char head[] = "samsara policies 1\n";
 	const struct rules_policy *sorted[RULES_POLICIES_MAX];
 	uint8_t bytes[sizeof(head) - 1 + RULES_POLICIES_MAX * 64];
-	size_t size = sizeof(head) - 1;
+	size_t size = sizeof(head) - 1, n = 0;
 
 	memcpy(bytes, head, size);
 	for (size_t i = 0; i < set->n; i++) {
-		sorted[i] = &set->list[i];
+		if (rules_is_about(&set->list[i], subject)) {
+			sorted[n++] = &set->list[i];
+		}
 	}
-	qsort(sorted, set->n, sizeof(sorted[0]), rules_by_digest);
-	for (size_t i = 0; i < set->n; i++, size += 64) {
+	qsort(sorted, n, sizeof(sorted[0]), rules_by_digest);
+	for (size_t i = 0; i < n; i++, size += 64) {
 		memcpy(bytes + size, sorted[i]->digest, 64);
 	}
 	envelope_hash(bytes, size, ret_digest);
+	return n;
+}
+
+void rules_digest_about(
+        const struct rules *rules, const struct machine_row *machine, uint8_t ret_digest[64])
+{
+	struct decide_subject subject = {machine->name, machine->groups, machine->labels, ""};
+
+	if (!rules_set_digest(&rules->set, &subject, ret_digest)) {
+		memset(ret_digest, 0, 64);
+	}
 }
 
 /* The first error is told; luctl, which reads the same files, tells all. */
@@ -162,7 +185,7 @@ static int rules_commit(struct rules *rules, struct rules_next *next, struct fai
 	if (r) {
 		return r;
 	}
-	rules_set_digest(&next->set, next->row.digest);
+	(void)rules_set_digest(&next->set, NULL, next->row.digest);
 	next->row.n_policies = (uint32_t)next->set.n;
 	if (rules->version.id &&
 	        !memcmp(next->row.digest, rules->version.digest, sizeof(next->row.digest))) {

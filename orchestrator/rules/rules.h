@@ -37,6 +37,12 @@ int __must_check rules_load(struct rules *rules);
 const struct policy *const *rules_policies(const struct rules *rules, size_t *ret_n);
 /* The version that counts; id 0: there never was a policy. */
 const struct policy_version_row *rules_version(const struct rules *rules);
+/*
+ * The digest of those that match a machine, for any service of it, and of those that cannot be read; that of the version where
+ * these are all, and zeros where there is none. What other ones say decides nothing there.
+ */
+void rules_digest_about(
+        const struct rules *rules, const struct machine_row *machine, uint8_t ret_digest[64]);
 /* What cannot be read of the version that counts, with its place; NULL: all of it was. */
 const char *rules_broken(const struct rules *rules);
 

@@ -224,4 +224,31 @@ def test_plan_policies(world):
     assert 'not the plan that was meant' in world.luctl('rerandomize', 'ds', '--expect-plan', plan, code=4)
 
 
+def test_plan_policies_of_others(world):
+    """What is said of other machines changes no plan, also of a job that waits; what comes to match by a label does."""
+    world.prepare(2)
+
+    def planned():
+        return world.json('plan', 'update', 'ds')['hash']
+
+    def other(text, match='machines: [other]'):
+        world.luctl('policy', 'apply', policy(world, 'o', text, match))
+    world.luctl('policy', 'apply', policy(world, 'p', 'priority: 3', 'machines: [m]'))
+    plan = planned()
+    other('priority: 1')
+    assert planned() == plan
+    # A job that waits, and is paired afterwards, is not sent back either.
+    world.luctl('hold', 'ds')
+    job = world.json('update', 'ds', '--expect-plan', plan, '--detach')['id']
+    other('priority: 2')
+    world.luctl('unhold', 'ds')
+    assert world.settle(job)['state'] == 'JOB_STATE_CONFIRMED'
+    plan = world.json('plan', 'rerandomize', 'ds')['hash']
+    other('priority: 2', 'labels: [site=north]')
+    assert world.json('plan', 'rerandomize', 'ds')['hash'] == plan
+    # For a service of the machine, too.
+    other('priority: 2', 'machines: [m], services: [ds]')
+    assert world.json('plan', 'rerandomize', 'ds')['hash'] != plan
+
+
 harness.main(globals(), 2)

@@ -34,15 +34,17 @@ static void plan_hash_part(FILE *text, const struct job_forecast *part)
 
 struct plan_terms plan_terms_of(const struct engine *engine, const struct job_order *order)
 {
-	return (struct plan_terms){
+	struct plan_terms terms = {
 	        .machine = machine_row(order->machine),
 	        .kind = order->kind,
 	        .quiescent = order->quiescent,
 	        .timeout_ms = order->timeout_ms,
 	        .hold_ms = order->hold_ms,
 	        .accept_loss = order->accept_loss,
-	        .policies = rules_version(engine_rules(engine))->digest,
 	};
+
+	rules_digest_about(engine_rules(engine), terms.machine, terms.policies);
+	return terms;
 }
 
 char *plan_text(const struct plan_terms *terms, const struct job_forecast *parts, size_t n,

@@ -96,14 +96,14 @@ struct plan_terms {
 	uint32_t timeout_ms;
 	uint32_t hold_ms;
 	bool accept_loss;
-	const uint8_t *policies; /* 64 bytes: digest of all that count, zeros without any */
+	uint8_t policies[64]; /* rules_digest_about() the machine */
 };
 struct plan_terms plan_terms_of(const struct engine *engine, const struct job_order *order);
 /*
  * The hash of a plan: BLAKE2b-512 of a text that says, a line for each, machine (name and id), kind,
  * recipe, state, limits and consent of the order, and for each part, in their order, service, release
- * before and after, who makes the layout, pairing and loss; of policies all that count, and by
- * which groups and labels they match the machine. No generations, no times, no figures: the
+ * before and after, who makes the layout, pairing and loss; of policies those that match the machine, and by
+ * which groups and labels they do. No generations, no times, no figures: the
  * same plan has the same hash tomorrow. "samsara plan 1" is its first line.
  */
 void plan_hash(const struct plan_terms *terms, const struct job_forecast *parts, size_t n,

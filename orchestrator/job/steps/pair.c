@@ -79,7 +79,6 @@ static bool pair_is_meant(
 	        .timeout_ms = (uint32_t)row->timeout_ms,
 	        .hold_ms = (uint32_t)row->hold_ms,
 	        .accept_loss = row->accept_loss,
-	        .policies = rules_version(engine_rules(job->engine))->digest,
 	};
 	struct job_forecast forecast = {
 	        .from = job->pair_from,
@@ -88,6 +87,7 @@ static bool pair_is_meant(
 	        .recipe = LINK_RECIPE,
 	};
 
+	rules_digest_about(engine_rules(job->engine), terms.machine, terms.policies);
 	snprintf(forecast.service, sizeof(forecast.service), "%s", row->service);
 	if (pairing) {
 		job_forecast_pair(&forecast, pairing->id.data, pairing->n_lost);

@@ -137,11 +137,11 @@ static bool set_is_meant(struct set_look *look, struct failure *ret_failure)
 	        .quiescent = first->quiescent,
 	        .timeout_ms = (uint32_t)first->timeout_ms,
 	        .hold_ms = (uint32_t)first->hold_ms,
-	        .policies = rules_version(engine_rules(job->engine))->digest,
 	};
 	struct job_forecast *parts = mem_zero(look->n * sizeof(*parts));
 	bool is_known = true, is_meant;
 
+	rules_digest_about(engine_rules(job->engine), terms.machine, terms.policies);
 	for (size_t i = 0; is_known && i < look->n; i++) {
 		is_known = set_forecast(job, &look->members[i].row, &parts[i]);
 	}
