@@ -27,6 +27,50 @@ static const char *explain_change(const Control__Explanation *explanation, size_
 }
 
 /*
+ * Of a job that is over: what became of it, where, by what, and what helps. It has no gates before it any more, so that
+ * is all there is to say.
+ */
+static void explain_over(const Control__Job *job)
+{
+	printf("it is over, and %s", job_state_text(job->state));
+	if (job->cause) {
+		printf(": %s, step %s: %s", job->cause->component, job->cause->step,
+		        job->cause->message);
+	}
+	printf("%s%s\n`luctl job show %" PRIu64 "` shows its steps\n", *job->hint ? "; " : "",
+	        job->hint, job->id);
+}
+
+/*
+ * Something of a set is there, which its deadline takes back: what waits for its soak runs as well as what was confirmed,
+ * and other jobs have no children.
+ */
+static bool explain_goes_back(const Control__Job *job)
+{
+	for (size_t i = 0; i < job->n_children; i++) {
+		Control__JobState state = job->children[i]->state;
+
+		if (state == CONTROL__JOB_STATE__JOB_STATE_SOAKING ||
+		        state == CONTROL__JOB_STATE__JOB_STATE_CONFIRMED ||
+		        state == CONTROL__JOB_STATE__JOB_STATE_COMMITTED) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* What keeps an open job, by its gates or by a person, and until when. */
+static void explain_wait(const Control__Job *job)
+{
+	char wait[JOB_WAIT_SIZE];
+
+	if (*job->waits_for) {
+		printf("%s: %s%s\n", job_state_text(job->state), job_wait_text(job, wait),
+		        explain_goes_back(job) ? "; then what is done of it goes back" : "");
+	}
+}
+
+/*
  * A tree: the changes, and below each its gates in the order in which they are come to. A gate that is open and says
  * something was passed by an override.
  */
@@ -46,8 +90,11 @@ static void explain_print(const Control__Reply *reply)
 		        explanation->service);
 	}
 	if (job && !explanation->n_gates) {
-		puts("it is over: `luctl job show` says how it ended");
+		explain_over(job);
 		return;
+	}
+	if (job) {
+		explain_wait(job);
 	}
 	table = table_new(columns, sizeof(columns) / sizeof(columns[0]));
 	table_tree(table);

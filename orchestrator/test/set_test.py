@@ -194,8 +194,32 @@ def test_expired_begun(world):
     world.peer.release()
     world.until(lambda: is_over(world))
     job = the_set(world)
-    assert job['state'] == 'JOB_STATE_CANCELLED' and 'held until its deadline' in job['cause']['message'], job
+    assert job['state'] == 'JOB_STATE_CANCELLED' and 'held until its deadline: by hand (' in job['cause']['message'], job
+    assert job['cause']['name'] == 'expired' and job['cause']['component'] == 'm', job
+    told = world.luctl('explain', str(job['id']))
+    assert 'it is over, and cancelled: m, step set: in the middle of it, it was held until its deadline: by hand' in told, told
+    assert '1 of 2 services had it, and went back; ask for it again, or see that it is released in time\n' in told, told
     assert ordered(world) == ['agent', 'agent'] and runs(world) == {'ds': 1, 'agent': 1}, job
+
+
+def test_put_off_begun(world):
+    """Of a set that is put off in the middle it is told by whom, until when, and what follows; who ends it is told, too."""
+    prepare(world)
+    world.peer.faults['hold_result'] = 1
+    world.luctl('update', 'ds', 'agent', '--detach')
+    world.until(lambda: world.peer.withheld)
+    job = str(the_set(world)['id'])
+    world.luctl('job', 'hold', job, '--reason', 'the disk is full')
+    told = world.luctl('explain', job)
+    assert 'held: ' in told and 'the disk is full' in told and ', until ' in told and 'goes back' not in told, told
+    world.peer.release()
+    world.until(lambda: 'confirmed' in [m[2] for m in states(the_set(world))])
+    told = world.luctl('explain', job)
+    assert 'the disk is full' in told and '; then what is done of it goes back\n' in told, told
+    world.luctl('job', 'cancel', job)
+    world.until(lambda: is_over(world))
+    told = world.luctl('explain', job)
+    assert 'it is over, and cancelled: m, step set: cancelled by ' in told and 'released in time' not in told, told
 
 
 def test_waits(world):

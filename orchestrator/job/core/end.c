@@ -182,15 +182,15 @@ bool job_owes_back(const struct job *job)
 }
 
 /* Nobody can go back any more; that it is not well is known all the same. */
-static void end_unwell(
-        struct job *job, const struct soak_row *soak, const struct failure *failure)
+static void end_unwell(struct job *job, const struct soak_row *soak, const struct failure *failure)
 {
 	Wire__Cause cause;
 	struct job_end end = {.state = JOB_FAILED, .cause = &cause};
 	char hint[sizeof(job->row.hint)];
 	struct failure unwell;
 
-	failure_set(&unwell, "health", job->row.service, "", "its health failed: %.160s", soak->why);
+	failure_set(
+	        &unwell, "health", job->row.service, "", "its health failed: %.160s", soak->why);
 	end_cause(&unwell, job->row.step, &cause);
 	snprintf(hint, sizeof(hint), "it did not go back: %.160s", failure->cause);
 	end.hint = hint;

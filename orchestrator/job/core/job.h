@@ -95,10 +95,9 @@ struct job {
 	struct send send;      /* state description, flat kit, payload */
 	uint64_t stage_serial; /* of the root that a kit was shown under; 0: none was */
 
-	/* Of the step soak: it was looked at in this lud; it is judged by a status that is under way; ... */
-	bool soak_is_seen, soak_looks;
-	bool soak_has_news; /* and once more when that is there, since something befell the service */
-	uint64_t back_usec;         /* monotonic: when this lud looked first whether it can go back; 0: not yet */
+	bool soak_is_seen;              /* of the step soak: it was looked at in this lud */
+	bool soak_looks, soak_has_news; /* by a status under way; and again behind it */
+	uint64_t back_usec;             /* monotonic: the first look at a way back; 0: not yet */
 	/* Of a set, see set.c: which of its jobs may have the machine now (0: none), and ... */
 	int64_t set_member;
 	bool set_soaks;     /* all that are open are only watched, as its step at work has found */
@@ -109,7 +108,6 @@ struct job {
 	struct forge_task *task; /* owned */
 	char *pair_json;
 	struct release_row pair_from, pair_to;
-
 	char *plan_text; /* of ->row.plan, while it is not recorded: of the steps pair and ready; owned */
 
 	/* The order under way: of the steps order, run and confirm. */
@@ -274,9 +272,6 @@ void job_fail(struct job *job, enum job_state state, const struct failure *failu
  * any other is FAILED.
  */
 void job_give_up(struct job *job, const struct failure *failure);
-/* It was not well, which is in the record, and has not gone back yet. */
-bool job_owes_back(const struct job *job);
-
 /* Somebody ended it, as ->row.cancel says, and its order was not sent. */
 void job_cancel(struct job *job);
 

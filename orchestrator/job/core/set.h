@@ -25,3 +25,7 @@ bool job_set_has_begun(const struct engine *engine, int64_t set);
 bool job_set_is_to_end(const struct job *set);
 /* Its set looks how far its jobs are; nothing for one that is of none. */
 void job_set_tell(const struct job *job);
+/* It ends since it was put off until its deadline, and not because somebody cancelled it. */
+bool job_is_expired(const struct job *set);
+/* It was not well, which is in the record, and has not gone back yet: it waits for that, and its set with it. */
+bool job_owes_back(const struct job *job);

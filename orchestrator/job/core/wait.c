@@ -306,6 +306,16 @@ static bool wait_go_on(struct job *job)
 	return true;
 }
 
+/* How what ends a set at its deadline begins, for people, and for job_is_expired(). */
+static const char wait_deadline[] = "until its deadline: ";
+
+bool job_is_expired(const struct job *set)
+{
+	const char *at = strchr(set->row.cancel, ' ');
+
+	return at && !strncmp(at + 1, wait_deadline, strlen(wait_deadline));
+}
+
 /*
  * The deadline of a set of which the machine was asked for something: it goes back, as if somebody had ended it. False: it
  * is none.
@@ -316,9 +326,8 @@ static bool wait_undo(struct job *job)
 		return false;
 	}
 	if (!*job->row.cancel) {
-		snprintf(job->row.cancel, sizeof(job->row.cancel),
-		        "%.20s until its deadline: %.100s", job_state_name(job->row.state),
-		        job->row.wait_why);
+		snprintf(job->row.cancel, sizeof(job->row.cancel), "%.20s %s%.100s",
+		        job_state_name(job->row.state), wait_deadline, job->row.wait_why);
 	}
 	if (wait_go_on(job)) {
 		job_kick(job);

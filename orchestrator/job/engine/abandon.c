@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 #include "orchestrator/job/core/job.h"
+#include "orchestrator/job/core/set.h"
 
 /*
  * A machine that was ordered to end, and did, is no failure. boot_id is set by the same write

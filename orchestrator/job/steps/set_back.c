@@ -89,19 +89,31 @@ static enum job_state set_end_state(const struct set_look *look, const struct jo
 	               : failed->state;
 }
 
+/* Of one that was ended: by whom, or by what. */
+static void set_cause_ended(const struct job *job, struct pool *pool, Wire__Cause *ret)
+{
+	bool is_expired = job_is_expired(job);
+
+	wire__cause__init(ret);
+	ret->component = (char *)machine_row(job->machine)->name;
+	ret->step = (char *)job_step_name(job->row.step);
+	ret->name = is_expired ? "expired" : "cancelled";
+	ret->message =
+	        is_expired ? pool_format(pool, "in the middle of it, it was %s", job->row.cancel)
+	                   : (char *)job->row.cancel;
+}
+
 static void set_end_failed(const struct set_look *look, const struct job_row *failed)
 {
 	_cleanup_(pool_fini) struct pool pool;
 	struct job *job = look->job;
 	struct job_end end = {.state = set_end_state(look, failed)};
-	Wire__Cause cancelled = WIRE__CAUSE__INIT;
+	Wire__Cause cancelled;
 	char hint[sizeof(job->row.hint)];
+	size_t len;
 
 	pool_init(&pool);
-	cancelled.component = (char *)machine_row(job->machine)->name;
-	cancelled.step = (char *)job_step_name(job->row.step);
-	cancelled.name = "cancelled";
-	cancelled.message = job->row.cancel;
+	set_cause_ended(job, &pool, &cancelled);
 	if (look->n_stay) {
 		snprintf(hint, sizeof(hint),
 		        "what could not go back runs on: %.120s; `luctl job show %" PRId64
@@ -118,6 +130,11 @@ static void set_end_failed(const struct set_look *look, const struct job_row *fa
 	} else {
 		snprintf(hint, sizeof(hint), "none of its %zu services was changed%s%.180s",
 		        look->n, failed && *failed->hint ? "; " : "", failed ? failed->hint : "");
+	}
+	len = strlen(hint);
+	if (job_is_expired(job) && !look->n_stay) {
+		snprintf(hint + len, sizeof(hint) - len,
+		        "; ask for it again, or see that it is released in time");
 	}
 	end.hint = hint;
 	end.cause = *job->row.cancel ? &cancelled : set_cause(look, failed, &pool);
