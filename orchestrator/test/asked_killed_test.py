@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """kill -9 of lud instead of any call on its record while it carries out what a person asked for: what was answered
-stands, of what was not all does or nothing, and whoever asks again has it.
+stands, of what was not all does or nothing, and whoever asks again has it. And while it ends: nothing is lost.
 
 Usage: asked_killed_test.py BUILD [CASE...]      (no case: all of them, several side by side)
 """
@@ -8,6 +8,7 @@ Usage: asked_killed_test.py BUILD [CASE...]      (no case: all of them, several 
 import contextlib
 import itertools
 import os
+import signal
 import subprocess
 import time
 
@@ -175,6 +176,74 @@ def test_hold(world):
 def test_unhold(world):
     """Everything is let go."""
     sweep(world, Hold(False))
+
+
+class Away:
+    """What a lud that ends leaves behind: a job that the machine is at, one that is put off, a hold, a policy."""
+
+    def __init__(self, world):
+        world.prepare()
+        self.policy = Policy()
+        self.policy.prepare(world)
+        world.luctl(*self.policy.words())
+        world.peer.faults['hold_result'] = 1
+        self.runs = self.ask(world)
+        world.until(lambda: world.peer.withheld)
+        world.luctl('hold', 'ds')
+        self.waits = self.ask(world)
+        world.until(lambda: self.state(world, self.waits) == 'JOB_STATE_HELD')
+
+    def ask(self, world):
+        return world.json('rerandomize', 'ds', '--detach')['jobs'][0]['id']
+
+    def state(self, world, job):
+        with world.control() as control:
+            return control.call(job_show={'job': job})['state']
+
+    def check(self, world):
+        """All of it is there, and the machine was asked for nothing twice."""
+        is_well(world)
+        assert self.policy.is_done(world) and [h['service'] for h in world.json('holds')['holds']] == ['ds']
+        assert self.state(world, self.waits) == 'JOB_STATE_HELD' and len(world.peer.runs) == 1, world.peer.runs
+        assert self.state(world, self.runs) in ('JOB_STATE_ORDERED', 'JOB_STATE_PREPARING', 'JOB_STATE_SWITCHING')
+
+    def end(self, world):
+        """Both jobs come to their ends."""
+        world.peer.release()
+        assert world.settle(self.runs)['state'] == 'JOB_STATE_CONFIRMED'
+        world.luctl('unhold', 'ds')
+        assert world.settle(self.waits)['state'] == 'JOB_STATE_CONFIRMED' and len(world.peer.runs) == 2
+
+
+def ended(world, away, k):
+    """SIGTERM, and kill -9 instead of the k-th call of lud's way out on its record. False: it came to no such call."""
+    die = os.path.join(world.dir, 'die')
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(die)
+    world.kill()
+    world.start(faults={'LIST': os.path.join(world.dir, 'calls'), 'DIE_IN': die})
+    up(world)
+    # Something is in the log of the record, and not in the record yet.
+    world.luctl('hold', 'rs')
+    world.luctl('unhold', 'rs')
+    with open(die + '.new', 'w', encoding='ascii') as f:
+        f.write('%d' % (n_calls(world) + k))
+    os.rename(die + '.new', die)
+    code = world.kill(signal.SIGTERM)
+    assert code in (0, -signal.SIGKILL), code
+    world.start()
+    up(world)
+    away.check(world)
+    return code != 0
+
+
+def test_shutdown(world):
+    """lud is told to end, and is killed instead of any call of its way out: the next one finds all, and goes on with it."""
+    away = Away(world)
+    n = next(k - 1 for k in itertools.count(1) if not ended(world, away, k))
+    print('# %d calls' % n)
+    assert n >= 2, n
+    away.end(world)
 
 
 def the_job(world, request_id):
