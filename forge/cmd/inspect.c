@@ -140,6 +140,7 @@ static void inspect_manifest(const struct kit_manifest *m)
 	inspect_hex("flat kit", m->flat_hash, sizeof(m->flat_hash));
 	inspect_hex("files", m->files_hash, sizeof(m->files_hash));
 	inspect_hex("call mask", (const uint8_t *)m->call_mask, sizeof(m->call_mask));
+	printf("  slots        %u\n", m->n_slots);
 	inspect_names("targets", m->targets[0], SERVICE_NAME_SIZE, m->n_targets);
 	inspect_names("depends", m->depends[0], SERVICE_NAME_SIZE, m->n_depends);
 	inspect_names("metrics", m->metrics[0], KIT_METRIC_NAME_SIZE, m->n_metrics);

@@ -333,6 +333,7 @@ static const struct service_key service_keys[] = {
         {"priority", service_read_u32, FIELD(priority), .max = 255},
         {"quantum_usec", service_read_u32, FIELD(quantum_usec), .max = 1000000},
         {"calls", service_read_calls, FIELD(call_mask)},
+        {"slots", service_read_u32, FIELD(n_slots), .max = KIT_SLOTS_MAX},
         {"targets", service_read_names, FIELD(targets), COUNT(n_targets), .n_max = KIT_TARGETS_MAX,
                 .name_size = SERVICE_NAME_SIZE},
         {"depends", service_read_names, FIELD(depends), COUNT(n_depends), .n_max = KIT_DEPENDS_MAX,

@@ -33,7 +33,7 @@ static void test_everything(void)
 	        "# a comment\n\n"
 	        "release 7\nfloor 0x3   # with a comment behind\n"
 	        "rank 5\npriority 3\nquantum_usec 2000\n"
-	        "calls null port_in\n"
+	        "calls null port_in\nslots 12\n"
 	        "targets rs vm\ntargets tty\n"
 	        "depends rs\nmetrics operations errors\n"
 	        "io 0x3f8-0x3ff 0x80\nmmio 0xfeb00000 0x1000\nirq 4 5\n"
@@ -44,7 +44,7 @@ static void test_everything(void)
 	assert(strcmp(m->service, "ds") == 0 && strcmp(m->quiescent, "work-free") == 0);
 	assert(m->counter == 7 && m->floor == 3 && m->rank == 5 && m->priority == 3);
 	assert(m->quantum_usec == 2000 && m->heap_limit == 1 << 20 && m->stack_size == 65536);
-	assert(m->call_mask[0] == 1 && m->call_mask[1] == 1 << 5);
+	assert(m->call_mask[0] == 1 && m->call_mask[1] == 1 << 5 && m->n_slots == 12);
 	assert(m->n_targets == 3 && strcmp(m->targets[2], "tty") == 0);
 	assert(m->n_depends == 1 && m->n_metrics == 2 && strcmp(m->metrics[1], "errors") == 0);
 	assert(m->n_io == 2 && m->io[0].last == 0x3ff && m->io[1].first == m->io[1].last);

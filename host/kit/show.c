@@ -90,6 +90,9 @@ static void kit_lines_limits(const struct kit_manifest *m, struct kit_lines *lin
 {
 	static const char *const restart[_KIT_RESTART_N] = {"none", "same", "reset"};
 
+	if (m->n_slots > 0) {
+		kit_line(lines, "slots %" PRIu32, m->n_slots);
+	}
 	kit_line(lines, "rank %" PRIu32, m->rank);
 	kit_line(lines, "priority %" PRIu32, m->priority);
 	kit_line(lines, "quantum-us %" PRIu32, m->quantum_usec);

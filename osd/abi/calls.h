@@ -52,7 +52,7 @@ struct slot_params {
 #define PRIV_MMIO_MAX 4
 #define PRIV_IRQ_MAX 8
 struct slot_privileges {
-	uint64_t calls[4]; /* bit n: call KCALL_BASE + n, ordinary ones (kcalls_ordinary) too */
+	uint64_t calls[1]; /* bit n: call KCALL_BASE + n, ordinary ones (kcalls_ordinary) too */
 	uint64_t ipc_to[N_SERVICE_SLOTS / 64]; /* bit n: may send to slot n, a service */
 	uint64_t ipc_classes;                  /* bit n: may send to programs of class n */
 	uint32_t rank;                         /* higher is called by lower */

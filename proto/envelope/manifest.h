@@ -32,6 +32,7 @@
 #define KIT_METRICS_MAX 6u
 #define KIT_METRIC_NAME_SIZE 16u
 #define KIT_CALLS_MAX 256u
+#define KIT_SLOTS_MAX 16384u
 /* The longest flat kit (proto/image/flat.h) that anybody has to have room for. */
 #define KIT_FLAT_LEN_MAX (UINT64_C(32) << 20)
 #define ORDER_COMPONENTS_MAX 32u
@@ -150,9 +151,9 @@ struct kit_manifest {
 	uint32_t restart_limit; /* crashes in a row before it stays down */
 	uint32_t heartbeat_ms;  /* 0: none */
 	uint32_t flags;         /* enum kit_flag */
-	uint32_t reserved;
-	uint64_t heap_limit; /* bytes */
-	uint64_t stack_size; /* bytes */
+	uint32_t n_slots;       /* processes that it may have made at a time, up to KIT_SLOTS_MAX */
+	uint64_t heap_limit;    /* bytes */
+	uint64_t stack_size;    /* bytes */
 };
 
 /*

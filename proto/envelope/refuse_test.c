@@ -160,7 +160,7 @@ SPOIL(kit_irq_many, s->kit.n_irqs = KIT_IRQ_MAX + 1)
 SPOIL(kit_restart, s->kit.restart = _KIT_RESTART_N)
 SPOIL(kit_priority, s->kit.priority = 16)
 SPOIL(kit_flags, s->kit.flags = 4)
-SPOIL(kit_reserved, s->kit.reserved = 1)
+SPOIL(kit_slots, s->kit.n_slots = KIT_SLOTS_MAX + 1)
 SPOIL(kit_stack, s->kit.stack_size = 100)
 SPOIL(kit_no_stack, s->kit.stack_size = 0)
 SPOIL(kit_heap, s->kit.heap_limit = 1)
@@ -353,7 +353,7 @@ static const struct spoil spoils[] = {
         ROW(kit_restart, MALFORMED),
         ROW(kit_priority, MALFORMED),
         ROW(kit_flags, MALFORMED),
-        ROW(kit_reserved, MALFORMED),
+        ROW(kit_slots, MALFORMED),
         ROW(kit_stack, MALFORMED),
         ROW(kit_no_stack, MALFORMED),
         ROW(kit_heap, MALFORMED),

@@ -300,7 +300,7 @@ static int rules_kit_numbers_are_valid(const struct kit_manifest *kit)
 	return kit->counter >= 1 && kit->floor <= kit->counter &&
 	       kit->priority <= RULE_PRIORITY_MAX && kit->restart < _KIT_RESTART_N &&
 	       (kit->flags & ~(uint32_t)(KIT_WAS_STRICT | KIT_CONTROL)) == 0 &&
-	       kit->reserved == 0 && kit->stack_size >= RULE_PAGE &&
+	       kit->n_slots <= KIT_SLOTS_MAX && kit->stack_size >= RULE_PAGE &&
 	       kit->stack_size % RULE_PAGE == 0 && kit->heap_limit % RULE_PAGE == 0 &&
 	       kit->state_len > 0 && kit->flat_len > 0 && kit->flat_len <= KIT_FLAT_LEN_MAX;
 }

@@ -53,7 +53,7 @@ static void test_rights_mask(void)
 
 static void test_rights_uncommitted(void)
 {
-	struct slot_privileges privileges = {.calls = {~0ul, ~0ul, ~0ul, ~0ul}};
+	struct slot_privileges privileges = {.calls = {~0ul}};
 	struct puppet p;
 
 	puppet_new(&p, 0, "p0", SLOT_UNCOMMITTED);

@@ -25,7 +25,7 @@ static void test_dead(void)
 /* A process with every right, on a slot that it does not supervise. */
 static void test_not_supervised(void)
 {
-	struct slot_privileges privileges = {.calls = {~0ul, ~0ul, ~0ul, ~0ul}};
+	struct slot_privileges privileges = {.calls = {~0ul}};
 
 	puppet_new(&p, 0, "p", 0);
 	puppet_new(&q, 1, "q", 0);

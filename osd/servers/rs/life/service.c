@@ -171,12 +171,6 @@ static void service_targets(const struct kit_manifest *kit, struct slot_privileg
 	}
 }
 
-/*
- * Slots of a service that makes any, a process manager: a quarter of those that there is memory for, so
- * that there are some left for updates and restarts.
- */
-#define SERVICE_N_SLOTS 64u
-
 void service_privileges(const struct kit_manifest *kit, struct slot_privileges *ret_privileges)
 {
 	memset(ret_privileges, 0, sizeof(*ret_privileges));
@@ -184,9 +178,7 @@ void service_privileges(const struct kit_manifest *kit, struct slot_privileges *
 	ret_privileges->calls[0] |= kcalls_ordinary();
 	service_targets(kit, ret_privileges);
 	ret_privileges->rank = kit->rank;
-	if (ret_privileges->calls[0] >> (KCALL_slot_create - KCALL_BASE) & 1) {
-		ret_privileges->n_slots = SERVICE_N_SLOTS;
-	}
+	ret_privileges->n_slots = kit->n_slots;
 	ret_privileges->n_io = (uint8_t)kit->n_io;
 	ret_privileges->n_mmio = (uint8_t)kit->n_mmio;
 	ret_privileges->n_irq = (uint8_t)kit->n_irqs;

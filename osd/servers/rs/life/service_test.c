@@ -12,6 +12,7 @@
 #include "osd/servers/rs/base/log.h"
 
 #define N 4
+#define KIT_SLOTS 12u
 #define KIT_CALL (KCALL_kernel_stats - KCALL_BASE)
 
 static struct service *services[N];
@@ -26,7 +27,7 @@ void host_enter(struct host_registers *r)
 	targets[EP_SLOT(r->rdi)] = privileges->ipc_to[0];
 	/* What every process has, and what the kit names. */
 	assert(privileges->calls[0] == (kcalls_ordinary() | UINT64_C(1) << KIT_CALL));
-	assert(privileges->n_slots == 0); /* who makes no slots gets none */
+	assert(privileges->n_slots == KIT_SLOTS);
 	/* All services are in the first slots: the others are targets of `*` only. */
 	for (uint32_t i = 1; i < N_SERVICE_SLOTS / 64; i++) {
 		assert(privileges->ipc_to[i] ==
@@ -53,6 +54,7 @@ static void add(uint32_t n, const char *name, const char *target, const char *ot
 	services[n]->endpoint = EP_MAKE(1 + (endpoint_t)n, 1);
 	kit = &services[n]->binary.kit;
 	strcpy(kit->service, name);
+	kit->n_slots = KIT_SLOTS;
 	kit->call_mask[0] = UINT64_C(1) << KIT_CALL;
 	strcpy(kit->targets[0], target);
 	strcpy(kit->targets[1], other);
