@@ -116,7 +116,7 @@ static void service_print_times(const Control__Status *status, const Machine__Se
 	if (service->last_blackout_ns) {
 		printf("%s at the last update; ", text_nsec(service->last_blackout_ns, text));
 	} else {
-		fputs("no update since it was started; ", stdout);
+		fputs("none known; ", stdout);
 	}
 	printf("a client waited for %s at most\n", text_nsec(service->longest_gap_ns, text));
 	if (service->ping_open_ns && status->clock_ns > service->ping_open_ns) {

@@ -58,6 +58,8 @@ def case_update(world, rng):
     for key in ('release_id', 'build_id', 'base_address'):
         assert after[key] != before[key], key
     assert after['release_id'] == answer['release_id']
+    assert after['last_blackout_ns'] == answer['result']['blackout_ns'] > 0, (after, answer['result'])
+    assert after['longest_gap_ns'] >= after['last_blackout_ns'], after
     figures = no_errors(world)
     assert figures['keys'] == keys, figures
     world.staged_first = staged(world, answer)

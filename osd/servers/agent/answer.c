@@ -181,6 +181,8 @@ Machine__Service *answer_service(struct wire_arena *arena, const struct rs_servi
 	to->memory_bytes = service->resident_bytes;
 	to->state_bytes = service->state_bytes;
 	to->state_objects = service->state_objects;
+	to->last_blackout_ns = service->last_blackout;
+	to->longest_gap_ns = service->longest_gap;
 	to->n_metrics = answer_metrics(arena, service, &to->metrics);
 	to->ping_open_ns = service->ping_open;
 	to->pong_at_ns = service->pong_at;
