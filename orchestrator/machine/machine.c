@@ -372,6 +372,16 @@ bool machine_was_heard(const struct machine *machine)
 	return machine->was_heard;
 }
 
+struct standing_watch *machine_standing(const struct machine *machine)
+{
+	return machine->standing;
+}
+
+void machine_set_standing(struct machine *machine, struct standing_watch *standing)
+{
+	machine->standing = standing;
+}
+
 const char *machine_dir(const struct machine *machine)
 {
 	return machine->dir;

@@ -12,6 +12,7 @@
 struct machine;
 struct machine_work;
 struct machines;
+struct standing_watch;
 
 /* The numbers of the control protocol. */
 enum machine_state {
@@ -134,6 +135,9 @@ const struct machine_row *machine_row(const struct machine *machine);
 /* What the owner of all machines keeps of the work on this one, for itself; NULL at first, and when the machine is removed. */
 struct machine_work *machine_work(const struct machine *machine);
 void machine_set_work(struct machine *machine, struct machine_work *work);
+/* The same, of its standing order. */
+struct standing_watch *machine_standing(const struct machine *machine);
+void machine_set_standing(struct machine *machine, struct standing_watch *standing);
 enum machine_state machine_state(const struct machine *machine);
 /* It was up once, under this name and since it was added: it is not only meant to be there. */
 bool machine_was_heard(const struct machine *machine);

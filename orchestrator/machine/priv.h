@@ -56,10 +56,11 @@ struct machine {
 	struct machine_tally tally;
 	struct machine_row row;
 	struct machine_work *work; /* see machine_work() */
-	enum machine_phase phase;  /* machine_set_phase() is the only writer */
-	int64_t since;             /* unix s; of the state that the phase is shown as */
-	char why[200];             /* of that state; "" */
-	char *dir;                 /* owned */
+	struct standing_watch *standing;
+	enum machine_phase phase; /* machine_set_phase() is the only writer */
+	int64_t since;            /* unix s; of the state that the phase is shown as */
+	char why[200];            /* of that state; "" */
+	char *dir;                /* owned */
 
 	/* The process, when it is ours. */
 	struct child_worker *launcher;

@@ -200,13 +200,6 @@ int store_standing_find(struct db *db, int64_t machine, struct standing_row *ret
 	return err_up(store_one(db, STORE_standing, ret, "WHERE machine = ?", "i", machine));
 }
 
-int store_standing_next(struct db *db, int64_t after, int64_t *ret_machine)
-{
-	return err_up(db_query_int(db, ret_machine,
-	        "SELECT machine FROM standings WHERE machine > ? ORDER BY machine LIMIT 1", "i",
-	        after));
-}
-
 int store_standing_put(struct db *db, struct standing_row *row)
 {
 	int r;

@@ -30,8 +30,6 @@ int __must_check store_machine_each(struct db *db, store_machine_fn fn, void *ar
 
 /* What is wanted of a machine's layouts: of a machine, by its id. DB_E_NONE. */
 int __must_check store_standing_find(struct db *db, int64_t machine, struct standing_row *ret);
-/* The next machine, by its id, that has or had a standing order. DB_E_NONE. */
-int __must_check store_standing_next(struct db *db, int64_t after, int64_t *ret_machine);
 /* Writes the row, or makes it where its id is 0. */
 int __must_check store_standing_put(struct db *db, struct standing_row *row);
 

@@ -236,12 +236,10 @@ static void ask_rollouts(const struct asking *ask)
 static void ask_machine(const struct asking *ask)
 {
 	struct standing_row standing;
-	int64_t next;
 
 	assert(store_machine_each(ask->fill->db, no_machine, NULL) == 0);
 	assert(store_service_each(ask->fill->db, ask->machine, no_service, NULL) == 0);
 	(void)store_standing_find(ask->fill->db, ask->machine, &standing);
-	assert(store_standing_next(ask->fill->db, 0, &next) == DB_E_NONE);
 }
 
 /* A piece of each kind: rows are looked at, and all of them stay or few go. */

@@ -4,6 +4,7 @@
 Usage: standing_test.py BUILD [CASE...]      (no case: all of them, several side by side)
 """
 
+import os
 import sqlite3
 import time
 
@@ -135,6 +136,40 @@ def test_standing_renewal(world):
     statuses = world.peer.n_status
     world.until(lambda: world.peer.n_status >= statuses + 3)
     assert world.peer.n_standing == 4
+
+
+def test_standing_watched(world):
+    """Each machine is looked at for itself: those that have another order than is wanted are told, by name, one that was removed is
+    forgotten, and the others are looked at as before."""
+    world.prepare()
+
+    def amiss():
+        return [row['machine'] for row in world.json('status')['overview']['amiss'] if 'standing order' in row['text']]
+    others = {name: harness.peer.Peer(os.path.join(world.dir, name + '.sock')) for name in ('c', 'a')}
+    with others['a'], others['c']:
+        for name, machine in others.items():
+            machine.add_service('ds', world.release_id(world.kits[0]))
+            world.luctl('machine', 'start', name, '--attach', machine.path)
+        for name in ('m', 'c', 'a'):
+            world.luctl('rerandomize', 'ds', '--every', '20s', '-m', name)
+        world.until(lambda: not amiss())
+        for machine in (world.peer, others['a']):
+            machine.faults['refuse_standing'] = 1 << 30
+            machine.standing = None
+        world.until(lambda: amiss() == ['a', 'm'])
+        world.luctl('machine', 'stop', 'a')
+        assert amiss() == ['m']
+        world.luctl('machine', 'remove', 'a')
+        world.peer.faults.clear()
+        world.until(lambda: not amiss() and world.peer.standing)
+        taken = others['c'].n_standing
+        others['c'].standing = None
+        world.until(lambda: others['c'].n_standing == taken + 1)
+        # One that comes again is looked at again, by another lud, too.
+        world.kill()
+        others['c'].standing = None
+        world.start()
+        world.until(lambda: others['c'].n_standing == taken + 2)
 
 
 harness.main(globals(), 3)

@@ -151,10 +151,9 @@ void amiss_service(struct amiss_list *list)
 
 void amiss_standing(struct amiss_list *list)
 {
-	struct machine *machine;
-	int64_t after = 0;
+	struct machine *machine = NULL;
 
-	while ((machine = standing_next(list->engine, &after))) {
+	while ((machine = standing_amiss_next(list->engine, machine))) {
 		struct failure failure = {0};
 		Control__Amiss *row;
 

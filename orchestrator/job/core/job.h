@@ -138,9 +138,9 @@ struct engine_watch {
 	engine_watch_fn fn;
 	void *arg;
 };
-
 struct engine_statement;
 struct standing_trouble;
+struct standing_watches;
 struct measure;
 struct retain;
 struct prebuilt;
@@ -158,7 +158,7 @@ struct engine {
 	LIST_HEAD(, engine_statement) statements; /* being signed */
 	LIST_HEAD(, engine_standing) standings;   /* on their way to machines */
 	LIST_HEAD(, standing_trouble) standing_troubles; /* why others did not get there */
-	struct event *standing_timer;                    /* looks whether one is due */
+	struct standing_watches *standing_watches;       /* owned: when which is looked at */
 	job_gate_fn gate; /* NULL: every job may go on; see engine_gate() */
 	void *gate_arg;
 	engine_note_fn note; /* who watches machines, services and rollouts; NULL: nobody */

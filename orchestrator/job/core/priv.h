@@ -79,6 +79,9 @@ bool standing_may_move(const struct engine *engine, const struct machine *machin
 /* Fills the manifest's quiet times in: those of the row, and when windows close for its services. */
 void standing_quiet(const struct engine *engine, const struct machine *machine,
         const struct standing_row *row, struct standing_manifest *manifest);
+/* standing.c: what a machine that says what it has is to have; false: nothing is known of either. */
+bool standing_find(
+        struct engine *engine, const struct machine *machine, struct standing_row *ret_row);
 /* Why the machine did not get the one that is wanted; NULL: nothing is in its way. */
 const struct failure *standing_trouble(const struct engine *engine, const struct machine *machine);
 /* The machine's status is asked for: it shows what became of an order. */

@@ -11,19 +11,16 @@
  * What the machine has is the machine's word, not the row's: the record may be an old copy, the
  * machine a snapshot, and a clock that jumped makes either end the order before the other. What
  * stands in the way of one is kept for the status until it is given.
- * How one comes to the machine is in standing_give.c.
+ * How one comes to the machine is in standing_give.c, and when it is looked at in standing_watch.c.
  */
 #include "orchestrator/job/core/standing.h"
 
 #include <string.h>
 
-#include <event2/event.h>
-
 #include "orchestrator/job/core/priv.h"
 #include "orchestrator/work/kit.h"
 #include "proto/envelope/envelope.h"
 
-#define STANDING_LOOK_SEC 5
 /* Renewed when so much of its life is left, so that a lud that is away for some hours costs nothing. */
 #define STANDING_LEFT_SEC (STANDING_LIFE_SEC_MAX / 4)
 
@@ -49,6 +46,7 @@ int standing_want(struct engine *engine, struct machine *machine, const struct s
 	if (machine_state(machine) != MACHINE_UP) {
 		return STANDING_E_LATER;
 	}
+	standing_watch(engine, machine);
 	standing_give(engine, machine, &row, fn, arg);
 	return 0;
 }
@@ -101,8 +99,7 @@ static bool standing_is_settled(
 	       (row->given || row->boot_id != machine_row(machine)->boot_id);
 }
 
-/* What a machine that says what it has is to have; false: nothing is known of either. */
-static bool standing_find(
+bool standing_find(
         struct engine *engine, const struct machine *machine, struct standing_row *ret_row)
 {
 	if (machine_state(machine) != MACHINE_UP || !machine_status(machine)) {
@@ -115,15 +112,17 @@ static bool standing_find(
 	return true;
 }
 
-void standing_look(struct engine *engine, struct machine *machine)
+bool standing_look(struct engine *engine, struct machine *machine)
 {
 	struct standing_row row;
 
-	if (db_health(engine->parts.db) == DB_WELL && standing_find(engine, machine, &row) &&
-	        !standing_under_way(engine, machine) &&
-	        !standing_is_settled(engine, machine, &row)) {
+	if (!standing_find(engine, machine, &row) || standing_is_settled(engine, machine, &row)) {
+		return true;
+	}
+	if (db_health(engine->parts.db) == DB_WELL && !standing_under_way(engine, machine)) {
 		standing_give(engine, machine, &row, NULL, NULL);
 	}
+	return false;
 }
 
 bool standing_is_amiss(
@@ -141,44 +140,4 @@ bool standing_is_amiss(
 		*ret_failure = *trouble;
 	}
 	return true;
-}
-
-struct machine *standing_next(struct engine *engine, int64_t *after)
-{
-	struct machine *machine = NULL;
-
-	while (!machine && !store_standing_next(engine->parts.db, *after, after)) {
-		machine = machines_by_id(engine->machines, *after);
-	}
-	err_forget();
-	return machine;
-}
-
-/* The status is asked for, too: what moved meanwhile is in the record soon, and releases are known. */
-static void standing_on_watch(evutil_socket_t fd, short what, void *arg)
-{
-	struct engine *engine = arg;
-	struct machine *machine;
-	struct standing_row row;
-	int64_t after = 0;
-
-	while ((machine = standing_next(engine, &after))) {
-		standing_look(engine, machine);
-		if (standing_find(engine, machine, &row) && row.wanted) {
-			standing_refresh(machine);
-		}
-		err_forget();
-	}
-}
-
-struct event *standing_watch(struct engine *engine)
-{
-	static const struct timeval pause = {.tv_sec = STANDING_LOOK_SEC};
-	struct event *timer =
-	        event_new(engine->parts.base, -1, EV_PERSIST, standing_on_watch, engine);
-
-	if (!timer || evtimer_add(timer, &pause)) {
-		abort();
-	}
-	return timer;
 }

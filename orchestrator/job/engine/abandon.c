@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 #include "orchestrator/job/core/job.h"
+#include "orchestrator/job/core/standing.h"
 #include "orchestrator/job/core/set.h"
 
 /*
@@ -74,5 +75,6 @@ bool engine_forsake(struct engine *engine, struct machine *machine)
 		engine_abandon_job(job, &failure);
 		job = next;
 	}
+	standing_unwatch(engine, machine);
 	return !work_first(machine);
 }

@@ -111,6 +111,7 @@ static void engine_on_up(struct machine *machine, void *arg)
 	snprintf(text, sizeof(text), "machine %s answers", machine_row(machine)->name);
 	engine_notice(arg, machine, text);
 	statement_send(arg, machine);
+	standing_watch(arg, machine);
 	engine_move(arg, machine);
 	engine_policies_look(arg, machine);
 	engine_wake(machine);
@@ -436,7 +437,7 @@ int engine_new(const struct engine_parts *parts, struct engine **ret_engine)
 	if (!engine->resume) {
 		abort();
 	}
-	engine->standing_timer = standing_watch(engine);
+	engine->standing_watches = standing_watches_new(engine);
 	engine_gate(engine, engine_may_go_on, engine);
 	engine_gate_fleet(engine);
 	db_watch(parts->db, engine_on_health, engine);
@@ -449,6 +450,7 @@ void engine_check(const struct engine *engine)
 	machines_check(engine->machines);
 	works_check(engine);
 	rules_limits_check(engine->rules);
+	standing_watches_check(engine);
 }
 
 struct engine *engine_free(struct engine *engine)
@@ -471,7 +473,7 @@ struct engine *engine_free(struct engine *engine)
 	}
 	statement_forget(engine, NULL);
 	standing_forget(engine, NULL);
-	event_free(engine->standing_timer);
+	engine->standing_watches = standing_watches_free(engine->standing_watches);
 	machines_free(engine->machines);
 	rollouts_free(engine->rollouts);
 	rules_free(engine->rules);

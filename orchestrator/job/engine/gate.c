@@ -267,7 +267,7 @@ void engine_rules_changed(struct engine *engine)
 
 	engine_gate_changed(engine);
 	while ((machine = machines_next(engine->machines, machine))) {
-		standing_look(engine, machine);
+		(void)standing_look(engine, machine);
 		engine_policies_look(engine, machine);
 	}
 }
