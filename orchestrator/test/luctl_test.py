@@ -65,6 +65,7 @@ def test_rejections(world):
     os.mkfifo(world.dir + '/elsewhere/qemu.pid')
     for code, args, said in ((3, ['update', 'nix'], 'no service nix'),
                              (4, ['update', 'rs'], 'cannot be updated'),
+                             (4, ['update', 'rs'], 'a start of the machine takes the newest release'),
                              (3, ['rerandomize', 'nix'], 'luctl: nix: the machine has no service nix'),
                              (3, ['update', 'ds', '--release', 'ffff'], 'luctl release list'),
                              (3, ['update', 'ds', '--machine', 'x'], 'there are: m'),

@@ -74,6 +74,14 @@ static int plan_down(struct job_plan *plan)
 	return plan_refuse(plan, "down", remedy, "%s is down", service);
 }
 
+/* What is not updated live has its release from the start of its machine; a layout, or a way back, it has not. */
+static const char *plan_cannot_remedy(enum job_kind kind)
+{
+	return kind == JOB_UPDATE || kind == JOB_PREPARE
+	               ? "a start of the machine takes the newest release of each service"
+	               : "";
+}
+
 /*
  * What every job of a service needs: the machine is up, has it, and can update it. One that it
  * cannot update yet is SKIPPED and no error: `luctl rerandomize --all` goes on with the others.
@@ -94,7 +102,7 @@ static int plan_service(struct job_plan *plan)
 		return plan_down(plan);
 	}
 	if (!plan->service->can_update) {
-		(void)plan_refuse(plan, "cannot-update", "", "%s",
+		(void)plan_refuse(plan, "cannot-update", plan_cannot_remedy(order->kind), "%s",
 		        *plan->service->why_not ? plan->service->why_not
 		                                : "the machine cannot update it yet");
 		return ENGINE_E_SKIPPED;
