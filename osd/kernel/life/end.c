@@ -29,11 +29,11 @@
 #include "osd/kernel/sched/state.h"
 
 /*
- * Of a piece, a slot that is looked at being 1: some ten thousand instructions. Pieces are small in the
+ * Of a piece, a slot that is looked at being 1, which takes some fifty instructions. Pieces are small in the
  * host's tests, where slots are few.
  */
 #ifndef WORK_MAX
-#define WORK_MAX 1024u
+#define WORK_MAX 512u
 #endif
 #define WORK_WAIT 16u /* somebody's wait comes to an end */
 

@@ -13,6 +13,7 @@
 #define N_CALLS 1000u
 #define N_PAGES 256u /* in one batch */
 #define N_FRAMES 32u
+#define N_THREADS 32u
 
 static inline uint64_t ticks(void)
 {
@@ -209,9 +210,41 @@ static void slot_measure(void)
 	print_result("slot.bytes", stats.slot_bytes, 1);
 }
 
+/* Each in a space with others, in memory that VM has given it, with no rights yet. */
+static void thread_measure(void)
+{
+	struct slot_params params = {
+	        .name = "thread", .flags = SLOT_PROGRAM, .priority = CHILD_PRIORITY};
+	endpoint_t threads[N_THREADS];
+	uint64_t best = ~0ul;
+	struct child child;
+
+	child_space_new(&child);
+	params.space = child.space;
+	for (unsigned int i = 1; i < N_THREADS; i++) {
+		child_thread_give(&child);
+	}
+	for (unsigned int round = 0; round < N_ROUNDS; round++) {
+		uint64_t start = ticks(), taken;
+
+		for (unsigned int i = 0; i < N_THREADS; i++) {
+			threads[i] = (endpoint_t)sys_slot_create(&params);
+		}
+		taken = ticks() - start;
+		best = taken < best ? taken : best;
+		for (unsigned int i = 0; i < N_THREADS; i++) {
+			if (threads[i] < 0 || sys_slot_destroy(threads[i]) != E_OK) {
+				bare_die("no thread", threads[i]);
+			}
+		}
+	}
+	print_result("thread.create.insn", best, N_THREADS);
+	child_free(&child);
+}
+
 /* only=N on the command line runs the Nth alone, for tracing; worst=1 runs worst.c instead, cpus=1 cpus.c. */
 static void (*const measures[])(void) = {null_measure, ipc_measure, foreign_measure,
-        map_measure_runs, map_measure_pages, slot_measure};
+        map_measure_runs, map_measure_pages, thread_measure, slot_measure};
 
 int bare_main(void)
 {

@@ -16,6 +16,7 @@
 #define N_ZEROED 2048u
 #define N_WAITING 40u
 #define N_SPARSE 150u
+#define N_MANY 4096u
 
 #define BASE_VA 0x10000000000ul
 #define TABLE_BYTES (N_RUN * PAGE_SIZE)
@@ -397,6 +398,42 @@ static void worst_circle(void)
 	child_free(&circle);
 }
 
+/*
+ * Thousands of threads in a space, made and ended while all others live, and a space that ends with all of
+ * their memory. Meanwhile one ends that others wait for: they are looked for among all.
+ */
+static void worst_many(paddr_t root)
+{
+	struct slot_params params = {.name = "many", .flags = SLOT_PROGRAM, .priority = 7};
+	paddr_t more = frames_take(N_MANY);
+	endpoint_t first = EP_NONE, thread;
+	uint64_t n;
+
+	params.space = space_new(root);
+	for (uint32_t i = 0; i <= N_MANY; i++) {
+		if (i > 0 && sys_space_thread(params.space, more + (i - 1) * PAGE_SIZE) != E_OK) {
+			bare_die("space_thread", i);
+		}
+		thread = (endpoint_t)sys_slot_create(&params);
+		if (thread < 0) {
+			bare_die("slot_create", thread);
+		}
+		first = i == 0 ? thread : first;
+	}
+	space_list(params.space);
+	space_list(FRAME_LIST_SPACES);
+	worst_waiting();
+	for (uint32_t i = 0; i <= N_MANY; i++) {
+		/* Programs have one number after the other, which is its first use. */
+		if (sys_slot_destroy(first + (endpoint_t)i) != E_OK) {
+			bare_die("slot_destroy", i);
+		}
+	}
+	while (sys_space_trim(params.space, taken_back, 256, &n) == E_AGAIN) {
+	}
+	space_end(params.space);
+}
+
 static void alarms_run(struct child *child)
 {
 	child_space_new(child);
@@ -427,6 +464,7 @@ void worst_measure(void)
 	worst_bytes();
 	worst_waiting();
 	worst_circle();
+	worst_many(roots);
 	child_free(&alarms);
 	bare_print("bench alarm.late.max %u %u", LATE_MAX, N_ALARMS);
 }
