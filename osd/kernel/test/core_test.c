@@ -787,7 +787,9 @@ static void test_spaces(void)
 static void open_under(uint32_t number, endpoint_t supervisor)
 {
 	open_slot(number);
+	slot_count(slot_at(number), -1);
 	slot_at(number)->supervisor = supervisor;
+	slot_count(slot_at(number), 1);
 	slot_of(supervisor)->is_known = 1;
 }
 
