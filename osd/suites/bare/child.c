@@ -1,8 +1,6 @@
 /* Processes of a suite; see child.h. Chunks are taken from and given back to a bitmap. */
 #include "osd/suites/bare/child.h"
 
-#include "osd/abi/boot.h"
-
 #define N_CHUNKS 48u
 #define DRIVER_TABLES 8u
 
@@ -44,6 +42,16 @@ static void driver_regions_read(void)
 space_t child_driver_space(void)
 {
 	return driver.space;
+}
+
+const struct boot_region *child_driver_region(uint32_t n)
+{
+	return n < driver.n_regions ? &driver.regions[n] : NULL;
+}
+
+paddr_t child_frames_more(uint32_t n)
+{
+	return vm_request(BARE_VM_FRAMES, n);
 }
 
 static void shared_map(void)

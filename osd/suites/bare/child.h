@@ -6,6 +6,7 @@
  *
  * All frames of a child come from one chunk, so that freeing it is checked to the frame.
  */
+#include "osd/abi/boot.h"
 #include "osd/suites/bare/bare.h"
 
 #define CHILD_CHUNK_PAGES 64u
@@ -37,8 +38,11 @@ struct child {
 /* Once, before the first child. */
 void child_init(void);
 
-/* The driver's own space. */
+/* The driver's own space, and its regions, in no order; NULL: there are no more. */
 space_t child_driver_space(void);
+const struct boot_region *child_driver_region(uint32_t n);
+/* Frames from the bare VM, which does not take them back. */
+paddr_t child_frames_more(uint32_t n);
 
 /* Take one contiguous run of zeroed frames of the child's chunk. */
 paddr_t child_frames(struct child *child, uint32_t n);

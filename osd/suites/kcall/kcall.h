@@ -34,7 +34,7 @@ extern const struct test tests_any[], tests_ipc[], tests_grant[], tests_device[]
         tests_swap[], tests_space[], tests_table[], tests_mirror[], tests_fault[], tests_context[],
         tests_fpu[], tests_registers[], tests_program[], tests_record[], tests_abuse[],
         tests_supervise[], tests_random[], tests_foreign[], tests_cpus[], tests_manager[],
-        tests_books[], tests_thread[];
+        tests_books[], tests_thread[], tests_crowd[];
 
 /* The value must be as wanted. */
 #define IS(want, expr) kcall_check((int64_t)(want), (int64_t)(expr), #expr, __FILE_NAME__, __LINE__)
