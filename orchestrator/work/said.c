@@ -46,7 +46,7 @@ static void said_remedy_room(const struct forge_task *task, char *ret_text, size
 	_cleanup_(freep) char *out = text_copy(task->out ? task->out : "");
 
 	snprintf(ret_text, size,
-	        "make room for %.70s and %.70s, bytes or inodes (`df -h`, `df -i`), and see that "
+	        "make room for %.68s and %.68s, bytes or inodes (`df -h`, `df -i`), and see that "
 	        "they are writable; then ask again",
 	        task->forge->benches, task->out ? dirname(out) : task->forge->store);
 }
