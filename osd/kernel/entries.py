@@ -13,7 +13,7 @@ import sys
 
 ROOM = b"\x90" * 5
 # Entry and exit: their stack, and what they leave in registers, is not that of a function.
-ASSEMBLY = {"context_resume", "entry_syscall", "entry_syscall_plain", "idle_wait", "trap_common", "trap_fatal_common"}
+ASSEMBLY = {"context_resume", "entry_syscall", "entry_syscall_plain", "entry_wait", "idle_wait", "trap_common", "trap_fatal_common"}
 FUNCTION, SYMBOLS, LEAST = 2, 2, 200
 
 

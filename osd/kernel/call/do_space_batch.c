@@ -21,7 +21,7 @@
 #define OP_TABLES_MAX (SPACE_OP_PAGES_MAX / PTE_N + 8)
 /* About how many instructions a batch takes before it gives way, and what its parts do. */
 #define WORK_MAX 20000u
-#define WORK_PART 150u
+#define WORK_PART 190u /* one that has to be forgotten by other CPUs, too */
 #define WORK_PAGE 20u
 #define WORK_PAGE_ZEROED 540u
 #define WORK_TABLE 50u /* to count one and to look at its frame */

@@ -8,7 +8,7 @@
  * are tables.
  */
 #include "osd/suites/bench/worst.h"
-#include "osd/suites/bare/crowd.h"
+#include "osd/suites/bare/child.h"
 
 #define N_TABLES 512u /* of pages, in 1 GiB */
 #define N_SPARES 40u  /* tables above, and one more than there must be */
@@ -17,6 +17,7 @@
 #define N_WAITING 40u
 #define N_SPARSE 150u
 #define N_MANY 4096u
+#define N_CPUS_MAX 8u
 
 #define BASE_VA 0x10000000000ul
 #define TABLE_BYTES (N_RUN * PAGE_SIZE)
@@ -434,85 +435,69 @@ static void worst_many(paddr_t root)
 	space_end(params.space);
 }
 
-/* Has taken so many messages of a crowd, and answers none. */
-static void server_main(uint64_t n)
+/* Be there, in a space that changes. Each turn lets the other CPUs of an emulated machine run. */
+static void spin_main(uint64_t argument)
 {
-	struct message msg;
-
-	for (uint64_t i = 0; i < n; i++) {
-		(void)sys_receive(EP_ANY, &msg);
-	}
-	(void)sys_receive(EP_HARDWARE, &msg);
-}
-
-static void crowd_wait(struct child *server, enum crowd_kind kind, uint32_t n_taken)
-{
-	struct crowd crowd = {.n = CROWD_MAX, .kind = kind, .priority = CHILD_PRIORITY};
-
-	child_run(server, "server", server_main, n_taken);
-	crowd.target = server->ep;
-	(void)sys_personality_set(0, &server->ep, 1);
-	crowd_begin(&crowd);
-	if (!crowd_becomes(SLOT_WAITING_REPLY, n_taken) ||
-	        !crowd_becomes(kind == CROWD_RECEIVE ? SLOT_RECEIVING : SLOT_SENDING,
-	                CROWD_MAX - n_taken)) {
-		bare_die("not all of a crowd wait", 0);
+	for (;;) {
+		__asm__ volatile("pause");
 	}
 }
 
-/* All that wait have the result. */
-static void crowd_gets(err_t result)
+/* Come into the kernel again and again. */
+static void call_main(uint64_t argument)
 {
-	if (!crowd_events(CROWD_MAX) || crowd_results(result) != CROWD_MAX) {
-		bare_die("one of a crowd did not get its result", result);
+	for (;;) {
+		(void)sys_null();
+		__asm__ volatile("pause");
 	}
-	crowd_end();
 }
 
-/* The waits of hundreds end with the one they wait for, or because that one begins anew. */
-static void worst_crowd(void)
+static void beside_run(struct child *child, void (*function)(uint64_t))
 {
-	static const enum crowd_kind kinds[] = {CROWD_SENDREC, CROWD_RECEIVE, CROWD_FOREIGN};
-	struct child server, fresh;
-
-	for (uint32_t i = 0; i < 3; i++) {
-		crowd_wait(&server, kinds[i], kinds[i] == CROWD_RECEIVE ? 0 : CROWD_MAX / 2);
-		child_free(&server);
-		crowd_gets(E_DEAD);
+	child_space_new(child);
+	if (child_slot_new(child, "beside", 0) < 0) {
+		bare_die("slot_create", 0);
 	}
-	crowd_wait(&server, CROWD_FOREIGN, CROWD_MAX);
-	child_new(&fresh, "fresh");
-	if (sys_slot_stop(server.ep) != E_OK ||
-	        sys_slot_swap(server.ep, fresh.ep, SWAP_FRESH) != E_OK) {
-		bare_die("slot_swap", 0);
-	}
-	crowd_gets(E_RESTART);
-	(void)sys_slot_swap(server.ep, fresh.ep, 0);
-	child_free(&fresh);
-	child_free(&server);
+	child_fill(child);
+	child_start(child, function, 0);
 }
 
-/* Copies of hundreds go on when the one that they copy from is opened. */
-static void worst_parked(void)
+/* One operation a page. */
+static void pages_change(space_t space, uint32_t kind, uint32_t prot)
 {
-	struct crowd crowd = {.n = CROWD_MAX, .kind = CROWD_COPY, .priority = CHILD_PRIORITY};
-	struct child server, next;
+	for (uint32_t i = 0; i < N_RUN; i++) {
+		ops[i] = (struct space_op){.kind = kind,
+		        .space = space,
+		        .va = BASE_VA + i * PAGE_SIZE,
+		        .arg = run + i * PAGE_SIZE,
+		        .n_pages = 1,
+		        .prot = prot};
+	}
+	if (batch_run(N_RUN) != E_OK) {
+		bare_die("cannot change pages one by one", kind);
+	}
+}
 
-	child_new(&server, "server");
-	child_space_new(&next);
-	if (child_slot_new(&next, "next", SLOT_UNCOMMITTED) != E_OK ||
-	        sys_slot_swap(server.ep, next.ep, SWAP_HOLD) != E_OK) {
-		bare_die("no slot that is held", 0);
+/* Of a space that another CPU uses, which has to forget each. */
+static void worst_elsewhere(void)
+{
+	struct child user;
+
+	beside_run(&user, spin_main);
+	for (uint32_t i = 0; i < 4; i++) {
+		pages_change(user.space, SPACE_MAP, RW);
+		pages_change(user.space, SPACE_PROTECT, PROT_R);
+		pages_change(user.space, SPACE_UNMAP, 0);
 	}
-	crowd.target = server.ep;
-	crowd_begin(&crowd);
-	if (!crowd_becomes(SLOT_PARKED, CROWD_MAX) || sys_slot_commit(server.ep) != E_OK) {
-		bare_die("slot_commit", 0);
+	child_free(&user);
+}
+
+/* Others, who are in the kernel half of their time. */
+static void callers_run(struct child *callers, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++) {
+		beside_run(&callers[i], call_main);
 	}
-	crowd_gets(E_GRANT);
-	(void)sys_slot_swap(server.ep, next.ep, 0);
-	child_free(&next);
-	child_free(&server);
 }
 
 static void alarms_run(struct child *child)
@@ -529,8 +514,10 @@ void worst_measure(void)
 {
 	paddr_t roots = frames_take(4), zeroed = frames_take(N_ZEROED);
 	paddr_t pool = frames_take(N_TABLES + N_SPARES);
-	struct child alarms;
+	struct child alarms, callers[N_CPUS_MAX];
+	struct kernel_stats stats = {.n_cpus = 1};
 
+	(void)sys_kernel_stats(&stats);
 	run = frames_take(N_RUN);
 	for (uint32_t i = 0; i < N_TABLES + N_SPARES; i++) {
 		tables[i] = pool + i * PAGE_SIZE;
@@ -542,12 +529,18 @@ void worst_measure(void)
 	worst_skipped(roots);
 	worst_zeroes(roots, zeroed);
 	worst_device();
+	callers_run(callers, stats.n_cpus - 1);
 	worst_bytes();
+	worst_elsewhere();
+	for (uint32_t i = 0; i < stats.n_cpus - 1; i++) {
+		child_free(&callers[i]);
+	}
 	worst_waiting();
 	worst_circle();
-	worst_many(roots);
-	worst_crowd();
-	worst_parked();
+	if (stats.n_cpus == 1) {
+		worst_many(roots); /* emulated CPUs would take minutes */
+	}
+	worst_crowds();
 	child_free(&alarms);
 	bare_print("bench alarm.late.max %u %u", LATE_MAX, N_ALARMS);
 }

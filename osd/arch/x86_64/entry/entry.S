@@ -24,10 +24,10 @@
  * CTX_* and INSTANCE_* are offsets from the same register. gs: this CPU's struct cpu (CPU_*)
  * between the two swapgs.
  */
+#include "osd/arch/x86_64/entry/wait.inc"
 #include "osd/arch/x86_64/offsets.h"
 #include "osd/arch/x86_64/registers.h"
 
-#define LOCK_BIT 0
 #define LOCK_LINE 64 /* the lock has a cache line to itself */
 
 /*
@@ -35,32 +35,18 @@
  * Clobbers rcx and the flags. Its other half is the store of lock_release.
  */
 	.macro lock_take
-.Llock\@:
 	lock btsl $LOCK_BIT, kernel_lock(%rip)
 	jc .Lspin\@
+.Ltaken\@:
 	.subsection 1
 .Lspin\@:
-	leaq .Llock\@(%rip), %rcx
+	leaq .Ltaken\@(%rip), %rcx
 	jmp entry_wait
 	.subsection 0
 	.endm
 
 	.macro lock_release
 	movl $0, kernel_lock(%rip)
-	.endm
-
-/* rsp: instance. What a call passes or must find again; the rest was saved at the entry. */
-	.macro save_call_registers
-	movq %rdi, CTX_RDI(%rsp)
-	movq %rsi, CTX_RSI(%rsp)
-	movq %rdx, CTX_RDX(%rsp)
-	movq %r10, CTX_R10(%rsp)
-	movq %r8, CTX_R8(%rsp)
-	movq %r9, CTX_R9(%rsp)
-	movq %rax, CTX_RAX(%rsp)
-	movq %r12, CTX_R12(%rsp)
-	movq %r13, CTX_R13(%rsp)
-	movq %r14, CTX_R14(%rsp)
 	.endm
 
 /*
@@ -125,39 +111,6 @@ entry_plain:
 	movq CTX_RBX(%rbx), %rbx
 	swapgs
 	sysretq
-
-/*
- * Somebody else has the lock. rcx: where to go when it is open; otherwise as at lock_take. What another
- * CPU wants of this one is done meanwhile (remote.c): then all registers must be saved, since it can be
- * that the caller leaves this CPU.
- */
-entry_wait:
-	pause
-	cmpl $0, %gs:CPU_REQUEST
-	jne .Lanswer
-	testl $1, kernel_lock(%rip)
-	jnz entry_wait
-	jmp *%rcx
-.Lanswer:
-	save_call_registers
-	movq %rsp, %rbx
-	movq %rcx, %rbp
-	movq %rsp, %rdi
-	movq %gs:CPU_STACK_TOP, %rsp
-	call entry_answer
-	/* It returns when the caller is still here. */
-	movq %rbx, %rsp
-	movq %rbp, %rcx
-	movq CTX_RDI(%rsp), %rdi
-	movq CTX_RSI(%rsp), %rsi
-	movq CTX_RDX(%rsp), %rdx
-	movq CTX_R10(%rsp), %r10
-	movq CTX_R8(%rsp), %r8
-	movq CTX_R9(%rsp), %r9
-	movq CTX_RAX(%rsp), %rax
-	movq CTX_RBX(%rsp), %rbx
-	movq CTX_RBP(%rsp), %rbp
-	jmp entry_wait
 
 /*
  * A `syscall` that is not the gate page's. rsp: instance; rbx, rbp, r15, rip and flags are saved, the

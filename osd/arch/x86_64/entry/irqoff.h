@@ -2,7 +2,12 @@
 /* What the linker puts around functions in a kernel that measures itself: see irqoff.c. */
 #include "osd/arch/x86_64/entry/entry.h"
 
+/* The longest that a CPU has waited for the lock; irqoff_wait.S has its part in it. Under the lock. */
+extern uint64_t irqoff_wait_max;
+
 /* X as it is, and what is called in its place. */
+void __real_cpu_lock_take(void);
+void __wrap_cpu_lock_take(void);
 void __real_kcall_dispatch(struct instance *self, uint64_t number);
 void __wrap_kcall_dispatch(struct instance *self, uint64_t number);
 _Noreturn void __real_kcall_stray(struct instance *self);
