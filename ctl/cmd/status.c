@@ -20,10 +20,23 @@
 #include "ctl/sign/control.h"
 #include "version.h"
 
+/* Whether the service can be updated, or how far its open job is. */
+static const char *status_update(const Control__Status *status, const Control__ServiceStatus *at)
+{
+	for (size_t i = 0; i < status->n_open_jobs; i++) {
+		const Control__Job *job = status->open_jobs[i];
+
+		if (at->job && job->id == at->job && *job->waits_for) {
+			return "waits";
+		}
+	}
+	return at->job ? "running now" : at->service->can_update ? "yes" : "not yet";
+}
+
 /*
  * The table of services: what runs, since which layout, and whether it can be updated. RELEASE has
  * the number that the machine says and lud's words for it. UPDATE is the machine's answer;
- * a job that runs for the service goes before it. KNOWN is whether anybody outside knows the layout.
+ * an open job of the service goes before it. KNOWN is whether anybody outside knows the layout.
  */
 static void status_services(const Control__Status *status)
 {
@@ -59,9 +72,7 @@ static void status_services(const Control__Status *status)
 		                at->known_outside ? "yes" : "no", base, restarts,
 		                text_bytes(service->memory_bytes, memory),
 		                text_nsec(service->last_blackout_ns, blackout),
-		                at->job               ? "running now"
-		                : service->can_update ? "yes"
-		                                      : "not yet"});
+		                status_update(status, at)});
 	}
 	table_print(table);
 }

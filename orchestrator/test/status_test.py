@@ -126,6 +126,8 @@ def test_work(world):
     world.luctl('hold', 'ds', '--reason', 'freeze', '--until', '2100-01-01 00:00')
     world.luctl('update', 'ds', '--no-wait')
     world.until(lambda: head(world)[0] == 'Machine m runs what it should; 1 job waits.')
+    row = next(line for line in head(world) if line.startswith('ds '))
+    assert row.endswith(' waits'), row
     assert re.search(r'note: +ds on m is held \(root.*freeze\) since .* until 2100', head(world)[1]), head(world)
     row, = amiss(world, 'hold')
     assert row['level'] == 'note' and row['ends_us'] and row['source'] == 'record', row
