@@ -213,8 +213,12 @@ static int sign_one(struct sign *sign, const char *kit)
 	uint8_t part[SIGN_PART_MAX];
 	struct kit_fault fault;
 	size_t len = 0;
-	int r = kit_dir_read(&dir, kit, NULL, &fault);
+	int r;
 
+	if (access(kit, F_OK) < 0) {
+		return ctl_fail(CTL_NOT_FOUND, kit, "check the path", "%s", strerror(errno));
+	}
+	r = kit_dir_read(&dir, kit, NULL, &fault);
 	if (r < 0) {
 		return sign_fail(&fault);
 	}

@@ -134,6 +134,7 @@ def test_sign(world):
     """Signing judges the kit first, and shows what it may do and what changes."""
     keys = ('--keys', world.dir + '/keys')
     world.start()
+    assert '/none' in world.luctl('release', 'sign', world.dir + '/none', *keys, code=3)
     for number, (what, spoil, said) in enumerate(SPOILT):
         if 'signature' not in what and 'manifest' not in what and 'and the list' not in what:
             kit = world.kit('ds', number + 1)
@@ -198,7 +199,8 @@ def test_remove(world):
     # An open job is about it.
     world.luctl('hold', 'ds')
     job = world.json('update', 'ds', '--no-wait')['id']
-    assert 'an open job' in world.luctl('release', 'remove', 'ds', '4', code=4)
+    told = world.luctl('release', 'remove', 'ds', '4', code=4)
+    assert 'an open job' in told and 'luctl jobs' in told and 'release block' not in told, told
     world.luctl('job', 'cancel', str(job))
     world.luctl('release', 'remove', 'ds', '4')
     with world.control() as control:        # as `luctl dev` asks

@@ -40,16 +40,18 @@ static int release_ran_on(
 /*
  * What needs it, in words; "": nothing does. The machines are asked by what they said last, and by the record where they
  * said nothing: one that is down starts again with what it ran, and may have to go back.
+ * *ret_wanted: it is a job or rollout, which ends.
  */
-static int release_needed(
-        struct control_client *client, const struct release_row *row, char *ret_why, size_t size)
+static int release_needed(struct control_client *client, const struct release_row *row,
+        bool *ret_wanted, char *ret_why, size_t size)
 {
 	struct db *db = control_db(client);
 	struct machine *machine = NULL;
-	bool is_wanted;
+	bool is_wanted = false;
 	int r = store_release_is_wanted(db, row->id, &is_wanted);
 
-	snprintf(ret_why, size, "%s", !r && is_wanted ? "an open job or rollout is about it" : "");
+	*ret_wanted = !r && is_wanted;
+	snprintf(ret_why, size, "%s", *ret_wanted ? "an open job or rollout is about it" : "");
 	while (!r && !*ret_why &&
 	        (machine = machines_next(engine_machines(control_engine(client)), machine))) {
 		bool ran = control_release_runs_on(machine, row);
@@ -110,6 +112,7 @@ void control_on_release_remove(struct control_client *client, const Control__Req
 	const Control__ReleaseRemoveRequest *ask = request->release_remove;
 	struct failure failure;
 	struct release_row row;
+	bool is_wanted;
 	char why[160];
 
 	if (ask->spare &&
@@ -122,7 +125,7 @@ void control_on_release_remove(struct control_client *client, const Control__Req
 		return;
 	}
 	/* Before the path is looked at: what needs it is told also of a release that has no kit any more. */
-	if (release_needed(client, &row, why, sizeof(why)) < 0) {
+	if (release_needed(client, &row, &is_wanted, why, sizeof(why)) < 0) {
 		err_forget();
 		control_refuse_record(client, request->id);
 	} else if (!*row.path && !ask->spare && !control_may_be_again(request)) {
@@ -132,7 +135,10 @@ void control_on_release_remove(struct control_client *client, const Control__Req
 		control_refuse(client, request->id, WIRE__ERROR_CLASS__ERROR_NOT_FOUND, &failure);
 	} else if (*why && !ask->spare) {
 		failure_set(&failure, "in-use", ask->service,
-		        "`luctl release block` keeps plain updates from using it",
+		        is_wanted ? "remove it when that is over: `luctl jobs` and `luctl rollout "
+		                    "status` "
+		                    "show what is open"
+		                  : "`luctl release block` keeps plain updates from using it",
 		        "release %" PRId64 " is needed: %s", row.counter, why);
 		control_refuse(client, request->id, WIRE__ERROR_CLASS__ERROR_REFUSED, &failure);
 	} else if (*why || !*row.path) {
