@@ -63,7 +63,7 @@ def test_unsigned(world):
     """Whoever leaves a job that only their own key signs is told that it does not end well by itself."""
     world.prepare()
     world.luctl('hold')
-    told = world.luctl('restart', 'ds', '--wait=5s', code=9)
+    told = world.luctl('restart', 'ds', '--wait=5s', '--keys', world.dir + '/keys', code=9)
     assert 'job 1 is with lud, and fails if it was not signed yet' in told, told
     assert '`luctl job cancel 1` ends it now' in told and '--wait' not in told, told
     world.luctl('job', 'cancel', '1')
