@@ -98,6 +98,19 @@ int command_ask(const struct options *options, Control__Request *request, client
 	return code;
 }
 
+/* One that is too long with its number is refused by lud, which says so. */
+struct options command_one_of(
+        const struct options *options, int n, int of, char ret_id[COMMAND_ID_SIZE])
+{
+	struct options one = *options;
+
+	if (of > 1 && *options->request_id) {
+		snprintf(ret_id, COMMAND_ID_SIZE, "%.80s.%d", options->request_id, n);
+		one.request_id = ret_id;
+	}
+	return one;
+}
+
 int command_call(const struct options *options, Control__Request *request, client_news_fn news,
         void *arg, struct client **ret_client, const Control__Reply **ret_reply)
 {

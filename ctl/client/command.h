@@ -21,6 +21,10 @@ int command_call(const struct options *options, Control__Request *request, clien
 /* The same, and nothing is printed; what command_call() prints of an answer, which the caller frees. */
 int command_ask(const struct options *options, Control__Request *request, client_news_fn news,
         void *arg, struct client **ret_client, const Control__Reply **ret_reply);
+/* The options for the n-th of several requests that a command makes, from 1, with an id of its own if the command has one. */
+#define COMMAND_ID_SIZE 96u
+struct options command_one_of(
+        const struct options *options, int n, int of, char ret_id[COMMAND_ID_SIZE]);
 /*
  * What most commands do: ask, and print the answer unless it is wanted as JSON, which has been kept then. The exit code.
  */

@@ -70,7 +70,10 @@ int cmd_release_add(const struct options *options)
 	int code = CTL_OK;
 
 	for (int i = 0; code == CTL_OK && i < options->n_args; i++) {
-		code = release_add_one(options, options->args[i]);
+		char request_id[COMMAND_ID_SIZE];
+		struct options one = command_one_of(options, i + 1, options->n_args, request_id);
+
+		code = release_add_one(&one, options->args[i]);
 	}
 	return code;
 }

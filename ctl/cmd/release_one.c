@@ -172,6 +172,8 @@ int cmd_release_remove(const struct options *options)
 
 	for (int i = 1; code == CTL_OK && i < options->n_args; i++) {
 		_cleanup_(client_closep) struct client *client = NULL;
+		char request_id[COMMAND_ID_SIZE];
+		struct options one = command_one_of(options, i, options->n_args - 1, request_id);
 		Control__ReleaseRemoveRequest removal = CONTROL__RELEASE_REMOVE_REQUEST__INIT;
 		Control__Request request = CONTROL__REQUEST__INIT;
 		const Control__Reply *reply;
@@ -180,7 +182,7 @@ int cmd_release_remove(const struct options *options)
 		removal.release = options->args[i];
 		request.body_case = CONTROL__REQUEST__BODY_RELEASE_REMOVE;
 		request.release_remove = &removal;
-		code = command_call(options, &request, NULL, NULL, &client, &reply);
+		code = command_call(&one, &request, NULL, NULL, &client, &reply);
 		if (code == CTL_OK && !options->json) {
 			printf("the kit of release %s of %s is removed\n", options->args[i],
 			        options->args[0]);

@@ -250,6 +250,7 @@ bool control_sign(
 	bool signed_here;
 
 	quiet.json = false;
+	quiet.request_id = ""; /* that of what is signed */
 	sign.job = news->job;
 	signed_here = control_agree(options, asked, news, &signature);
 	if (signed_here) {

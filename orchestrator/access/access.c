@@ -126,6 +126,16 @@ struct principal access_policy(const char *name, int64_t version)
 	return policy;
 }
 
+void access_key(const struct principal *who, char ret_key[ACCESS_KEY_SIZE])
+{
+	if (who->way == ACCESS_WAY_LOCAL) {
+		snprintf(ret_key, ACCESS_KEY_SIZE, "%s/%" PRIu64, access_way_word(who->way),
+		        who->uid);
+	} else {
+		snprintf(ret_key, ACCESS_KEY_SIZE, "%s/%s", access_way_word(who->way), who->name);
+	}
+}
+
 const char *access_role_word(enum access_role role)
 {
 	switch (role) {

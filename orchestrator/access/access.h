@@ -61,6 +61,9 @@ enum access_role access_role_for(unsigned int roles, enum access_role needed);
 struct principal access_lud(int64_t job);
 /* A policy that acts by itself, of a version of those that count. */
 struct principal access_policy(const char *name, int64_t version);
+/* Whose something is, as long as somebody asks by this way: "local/1000". What a user is called may change. */
+#define ACCESS_KEY_SIZE 96u
+void access_key(const struct principal *who, char ret_key[ACCESS_KEY_SIZE]);
 /* "viewer", "local"; "nobody" of none. */
 const char *access_role_word(enum access_role role);
 const char *access_way_word(enum access_way way);

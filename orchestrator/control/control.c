@@ -47,6 +47,7 @@ struct control_client *control_client_new(struct control *control, const struct 
 	client->arg = arg;
 	client->backup = -1;
 	LIST_INIT(&client->waiting);
+	LIST_INIT(&client->once);
 	LIST_INSERT_HEAD(&control->clients, client, link);
 	return client;
 }
@@ -56,6 +57,7 @@ void control_client_forget(struct control_client *client)
 	while (!LIST_EMPTY(&client->waiting)) {
 		control_wait_free(LIST_FIRST(&client->waiting));
 	}
+	control_once_forget(client);
 }
 
 struct control_client *control_client_free(struct control_client *client)

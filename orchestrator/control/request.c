@@ -20,6 +20,7 @@ struct control_rule {
 	const char *(*machine)(const Control__Request *request);
 	/* It changes something that must be recorded: refused while nothing can be. */
 	bool records;
+	uint32_t answer;       /* its answer, the first of two kinds: a field of Reply's body */
 	enum access_role role; /* that is needed */
 };
 
@@ -48,7 +49,8 @@ static const struct control_rule *control_rule(Control__Request__BodyCase body)
 #define REQUEST(NAME, field, answer, other, machine, effect, role)                                 \
 	case CONTROL__REQUEST__BODY_##NAME: {                                                      \
 		static const struct control_rule rule = {control_on_##field,                       \
-		        CONTROL_##machine(field), CONTROL_##effect, ACCESS_##role};                \
+		        CONTROL_##machine(field), CONTROL_##effect, CONTROL__REPLY__BODY_##answer, \
+		        ACCESS_##role};                                                            \
 		return &rule;                                                                      \
 	}
 #include "proto/control/requests.gen.def"
@@ -141,6 +143,56 @@ static bool control_may(struct control_client *client, const struct control_rule
 }
 
 /*
+ * Whether it is carried out once under its id. A hold that lasts as long as a command is no act: its id is how lud knows
+ * it again, on another connection, too. A signature is of one proposal, which ends with it.
+ */
+static bool control_is_once(const struct control_rule *rule, const Control__Request *request)
+{
+	return rule->records && *request->request_id &&
+	       request->body_case != CONTROL__REQUEST__BODY_JOB_SIGN &&
+	       !(request->body_case == CONTROL__REQUEST__BODY_HOLD &&
+	               request->hold->while_connected);
+}
+
+/* False: there is no answer yet, which *ret_row is for; or jobs that it asked for are still to be planned, and ->id is set. */
+static bool control_is_answered(
+        struct control_client *client, const Control__Request *request, struct answer_row *ret_row)
+{
+	switch (control_once_look(client, request, ret_row)) {
+	case CONTROL_ONCE_NEW:
+		return false;
+	case CONTROL_ONCE_KNOWN:
+		return control_again(client, request, ret_row);
+	case CONTROL_ONCE_REFUSED:
+	case _CONTROL_ONCE_N:
+		break;
+	}
+	return true;
+}
+
+/* Nothing is in the way of it. While it waited for its machine the same may have come again, and have been carried out. */
+static void control_carry_out(struct control_client *client, const struct control_rule *rule,
+        const Control__Request *request)
+{
+	struct answer_row row;
+
+	if (!control_is_once(rule, request)) {
+		rule->handle(client, request);
+		return;
+	}
+	if (control_is_answered(client, request, &row)) {
+		return;
+	}
+	if (!row.id) {
+		row.said = rule->answer;
+		control_once_new(client, request, &row);
+		control_once_begin(client, request->id);
+	}
+	rule->handle(client, request);
+	control_once_pause(client->control);
+}
+
+/*
  * Looks again until the machine has answered or the time is over, then handles the request as if
  * it had come now: the handler itself says what is wrong with a machine that is still not up. By
  * then the machine may be gone; it is looked up again by its name.
@@ -162,7 +214,7 @@ static void control_on_connect_look(evutil_socket_t fd, short what, void *arg)
 	control_wait_free(wait);
 	/* Roles may have changed since it came. */
 	if (control_may(client, rule, request->id) && control_override_ok(client, request)) {
-		rule->handle(client, request);
+		control_carry_out(client, rule, request);
 	}
 	control__request__free_unpacked(request, NULL);
 }
@@ -204,7 +256,8 @@ static bool control_can_record(const struct control_client *client)
 
 /*
  * The one way in. The order of the checks is that of what they cost to mend: an unknown request
- * is never going to work, the record may come back, and the machine is likely to answer soon.
+ * is never going to work, the record may come back, and the machine is likely to answer soon. One that was carried out
+ * needs neither.
  */
 void control_client_ask(struct control_client *client, const Control__Request *request)
 {
@@ -217,6 +270,7 @@ void control_client_ask(struct control_client *client, const Control__Request *r
 	        "digits "
 	        "and _.:+-"};
 	const struct control_rule *rule = control_rule(request->body_case);
+	struct answer_row answer;
 
 	engine_clock(control_engine(client));
 	if (!rule) {
@@ -227,11 +281,14 @@ void control_client_ask(struct control_client *client, const Control__Request *r
 		return;
 	} else if (!control_words_ok(request)) {
 		control_refuse(client, request->id, WIRE__ERROR_CLASS__ERROR_INVALID, &words);
+	} else if (control_is_once(rule, request) &&
+	           control_is_answered(client, request, &answer)) {
+		return;
 	} else if (rule->records && !control_can_record(client)) {
 		control_refuse_change(client, request->id);
 	} else if (rule->machine && control_is_connecting(client, rule->machine(request))) {
 		control_defer(client, request);
 	} else {
-		rule->handle(client, request);
+		control_carry_out(client, rule, request);
 	}
 }

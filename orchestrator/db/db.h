@@ -77,6 +77,17 @@ void db_probe(struct db *db);
 typedef int (*db_txn_fn)(struct db *db, void *arg);
 int __must_check db_txn(struct db *db, db_txn_fn fn, void *arg);
 
+/*
+ * What somebody asked for, and that it was answered, are written together or not at all, by two who know nothing of
+ * each other. Who knows of the answer calls db_along() before it has the effect done, and db_along(db, NULL, NULL)
+ * behind it. The transaction that is the effect is run with db_effect(): as db_txn(), and at its end fn is called in it.
+ * Once that is committed nothing goes along with the next. DB_E_NONE from fn: this was not the effect yet.
+ */
+void db_along(struct db *db, db_txn_fn fn, void *arg);
+int __must_check db_effect(struct db *db, db_txn_fn fn, void *arg);
+/* Whether the last that db_along() left is committed. */
+bool db_along_is_taken(const struct db *db);
+
 /* One write. Must be called inside db_txn(). May return DB_E_EXISTS. */
 int __must_check db_run(struct db *db, const char *sql, const char *format, ...);
 /* As db_run(), with parameters that fn binds itself; it returns SQLite's code. */

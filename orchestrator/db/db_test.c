@@ -153,6 +153,45 @@ static void test_prepared(const char *path)
 	sqlite3_set_authorizer(db->sqlite, NULL, NULL);
 }
 
+static int insert_one(struct db *db, void *arg)
+{
+	return db_run(db, "INSERT INTO a(name) VALUES(?)", "t", arg);
+}
+
+static int insert_along(struct db *db, void *arg)
+{
+	int64_t n = 0;
+
+	assert(db_query_int(db, &n, "SELECT count(*) FROM a", "") == 0);
+	/* The first row is not what it waits for. */
+	return n < 2 ? DB_E_NONE : insert_one(db, arg);
+}
+
+/* What goes along with an effect is there with it or not at all; other transactions take nothing along. */
+static void test_effect(const char *path)
+{
+	struct failure failure = {0};
+	_cleanup_(db_closep) struct db *db = NULL;
+	int64_t n;
+
+	assert(db_open(path, steps, 2, &db, &failure) == 0);
+	db_along(db, insert_along, "along");
+	assert(db_effect(db, insert_one, "first") == 0 && !db_along_is_taken(db));
+	assert(db_txn(db, insert_one, "other") == 0 && !db_along_is_taken(db));
+	assert(db_effect(db, insert_two, "one") == DB_E_EXISTS && !db_along_is_taken(db));
+	assert(db_query_int(db, &n, "SELECT count(*) FROM a", "") == 0 && n == 2);
+	assert(db_effect(db, insert_one, "effect") == 0 && db_along_is_taken(db));
+	assert(db_query_int(db, &n, "SELECT count(*) FROM a WHERE name = 'along'", "") == 0 &&
+	        n == 1);
+	assert(db_effect(db, insert_one, "next") == 0);
+	assert(db_query_int(db, &n, "SELECT count(*) FROM a", "") == 0 && n == 5);
+	db_along(db, insert_along, "effect");
+	assert(db_effect(db, insert_one, "last") == DB_E_EXISTS && !db_along_is_taken(db));
+	assert(db_query_int(db, &n, "SELECT count(*) FROM a", "") == 0 && n == 5);
+	db_along(db, NULL, NULL);
+	assert(db_effect(db, insert_one, "last") == 0);
+}
+
 static void test_foreign(const char *path)
 {
 	struct failure failure = {0};
@@ -559,10 +598,10 @@ static void test_replace(const char *path)
 int main(void)
 {
 	char dir[] = "/tmp/db_test.XXXXXX";
-	char *path[16];
+	char *path[17];
 
 	assert(mkdtemp(dir));
-	for (size_t i = 0; i < 16; i++) {
+	for (size_t i = 0; i < 17; i++) {
 		path[i] = text_format("%s/%zu", dir, i);
 	}
 	test_migrate(path[0]);
@@ -580,7 +619,8 @@ int main(void)
 	test_damage_newer(path[13]);
 	test_damage_several(path[14]);
 	test_rewrites(path[15]);
-	for (size_t i = 0; i < 16; i++) {
+	test_effect(path[16]);
+	for (size_t i = 0; i < 17; i++) {
 		free(path[i]);
 	}
 	assert(dir_remove(dir) == 0);

@@ -68,6 +68,9 @@ struct db {
 	/* txn.c */
 	struct db_file file, log; /* the database, and its write-ahead log */
 	bool in_txn;
+	db_txn_fn along; /* goes along with the next effect; NULL: nothing does */
+	void *along_arg;
+	bool along_taken;
 	time_t tried;               /* when db_try_write() last succeeded */
 	struct db_durable *durable; /* owned; NULL: each commit waits for the disk */
 	/* health.c; db_set_health() alone writes health and ill_since */

@@ -92,6 +92,49 @@ int db_txn(struct db *db, db_txn_fn fn, void *arg)
 	return err_up(r);
 }
 
+void db_along(struct db *db, db_txn_fn fn, void *arg)
+{
+	db->along = fn;
+	db->along_arg = arg;
+	db->along_taken = false;
+}
+
+bool db_along_is_taken(const struct db *db)
+{
+	return db->along_taken;
+}
+
+struct db_effect {
+	db_txn_fn fn;
+	void *arg;
+	bool taken;
+};
+
+static int db_effect_txn(struct db *db, void *arg)
+{
+	struct db_effect *effect = arg;
+	int r = effect->fn(db, effect->arg);
+
+	if (r || !db->along) {
+		return r;
+	}
+	r = db->along(db, db->along_arg);
+	effect->taken = !r;
+	return r == DB_E_NONE ? 0 : err_up(r);
+}
+
+int db_effect(struct db *db, db_txn_fn fn, void *arg)
+{
+	struct db_effect effect = {fn, arg, false};
+	int r = db_txn(db, db_effect_txn, &effect);
+
+	if (!r && effect.taken) {
+		db_along(db, NULL, NULL);
+		db->along_taken = true;
+	}
+	return r;
+}
+
 /* Writes the first page as it is. */
 static int db_write_page(struct db *db, void *arg)
 {

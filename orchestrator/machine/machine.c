@@ -247,7 +247,7 @@ static void machine_new_row(
 static int machine_insert(
         struct machines *machines, struct machine_row *row, struct machine **ret_machine)
 {
-	int r = db_txn(machines->db, machine_insert_txn, row);
+	int r = db_effect(machines->db, machine_insert_txn, row);
 
 	if (r) {
 		return err_up(r);
@@ -287,7 +287,7 @@ static int machine_default_txn(struct db *db, void *arg)
 int machine_set_default(struct machine *machine)
 {
 	struct machine **by_default = &machine->machines->by_default;
-	int r = db_txn(machine->machines->db, machine_default_txn, machine);
+	int r = db_effect(machine->machines->db, machine_default_txn, machine);
 
 	if (r) {
 		return err_fold(r);
@@ -313,7 +313,7 @@ int machine_set_marks(struct machine *machine, const char *groups, const char *l
 
 	snprintf(row.groups, sizeof(row.groups), "%s", groups);
 	snprintf(row.labels, sizeof(row.labels), "%s", labels);
-	r = db_txn(machine->machines->db, machine_marks_txn, &row);
+	r = db_effect(machine->machines->db, machine_marks_txn, &row);
 	if (r) {
 		return err_fold(r);
 	}
@@ -339,7 +339,7 @@ int machine_remove(struct machine *machine)
 
 	machine_check(machine);
 	assert(machine_state(machine) == MACHINE_STOPPED || machine_state(machine) == MACHINE_DOWN);
-	r = db_txn(machine->machines->db, machine_remove_txn, &machine->row);
+	r = db_effect(machine->machines->db, machine_remove_txn, &machine->row);
 	if (r) {
 		return err_fold(r);
 	}

@@ -168,7 +168,7 @@ static int machine_save_txn(struct db *db, void *arg)
 
 int machine_save(struct machine *machine)
 {
-	return err_up(db_txn(machine->machines->db, machine_save_txn, &machine->row));
+	return err_up(db_effect(machine->machines->db, machine_save_txn, &machine->row));
 }
 
 enum machine_state machine_state(const struct machine *machine)

@@ -85,7 +85,7 @@ int rollout_write(struct rollouts *rollouts, struct rollout_txn *txn)
 	int r;
 
 	hook_point(what, "did");
-	r = db_txn(rollouts->db, rollout_change_txn, txn);
+	r = db_effect(rollouts->db, rollout_change_txn, txn);
 	hook_point(what, "end");
 	return err_up(r);
 }

@@ -191,7 +191,7 @@ static int rules_commit(struct rules *rules, struct rules_next *next, struct fai
 	        !memcmp(next->row.digest, rules->version.digest, sizeof(next->row.digest))) {
 		return 0;
 	}
-	r = db_txn(rules->db, rules_write, next);
+	r = db_effect(rules->db, rules_write, next);
 	if (r) {
 		failure_set(ret_failure, "record", "lud", "check the state directory",
 		        "the policies cannot be recorded: %s", strerror(r < 0 ? -r : 0));

@@ -161,7 +161,7 @@ int rules_hold(struct rules *rules, const struct rules_target *targets, size_t n
 	for (size_t i = 0; i < n; i++) {
 		change->rows[change->n++] = rules_hold_row(&targets[i], until_us, asked);
 	}
-	r = db_txn(rules->db, rules_hold_txn, change);
+	r = db_effect(rules->db, rules_hold_txn, change);
 	if (r) {
 		return rules_hold_lost(r, ret_failure);
 	}
@@ -249,7 +249,9 @@ int rules_unhold(struct rules *rules, const struct rules_target *targets, size_t
 			return RULES_E_NONE;
 		}
 	}
-	r = db_txn(rules->db, rules_hold_txn, change);
+	/* Where others hold, too, what was asked for is not done. */
+	r = n_others ? db_txn(rules->db, rules_hold_txn, change)
+	             : db_effect(rules->db, rules_hold_txn, change);
 	if (r) {
 		return rules_hold_lost(r, ret_failure);
 	}

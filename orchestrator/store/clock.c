@@ -126,6 +126,7 @@ static const char *const clock_moves[] = {
         /* A block counts for what was asked for before it, and not for what came later. */
         "UPDATE releases SET " CLOCK_MOVED(added_us) ", " CLOCK_MOVED(blocked_us),
         "UPDATE services SET " CLOCK_MOVED(seen_us),
+        "UPDATE answers SET " CLOCK_MOVED(at_us),
         /* All are looked at: windows are other ones now. */
         "UPDATE timers SET " CLOCK_MOVED(created_us) ", " CLOCK_MOVED(due_us) ", " CLOCK_MOVED(
                 last_us) ", " CLOCK_MOVED(alarm_us) ", look_us = 1",

@@ -138,6 +138,15 @@ int store_job_by_request(struct db *db, const char *request_id, uint64_t uid, in
 	        "titi", request_id, machine, service, (int64_t)uid));
 }
 
+int store_job_of_request(struct db *db, const char *request_id, uint64_t uid,
+        const uint8_t hash[64], int64_t *ret_job)
+{
+	return err_up(db_query_int(db, ret_job,
+	        "SELECT id FROM jobs WHERE request_id = ? AND request_id <> '' AND uid = ?"
+	        " AND request_hash = ? LIMIT 1",
+	        "tib", request_id, (int64_t)uid, hash, (size_t)64));
+}
+
 static_assert(ACCESS_WAY_POLICY == 3 && JOB_RERANDOMIZE == 3, "STORE_BY_POLICY");
 
 int store_job_newest_like(struct db *db, const struct job_row *like, struct job_row *ret)

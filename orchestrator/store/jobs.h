@@ -32,6 +32,9 @@ int __must_check store_job_pairing_get(
         struct db *db, int64_t id, ProtobufCAllocator *allocator, Control__Pairing **ret_pairing);
 int __must_check store_job_find(struct db *db, int64_t id, struct job_row *ret);
 /* The job of a user's request that has an id. DB_E_NONE. */
+/* One of the jobs of a request, by its id, its user, and the digest of what was asked for. DB_E_NONE. */
+int __must_check store_job_of_request(struct db *db, const char *request_id, uint64_t uid,
+        const uint8_t hash[64], int64_t *ret_job);
 int __must_check store_job_by_request(struct db *db, const char *request_id, uint64_t uid,
         int64_t machine, const char *service, struct job_row *ret);
 /*

@@ -16,6 +16,7 @@
 #include <time.h>
 
 #include "host/base/file.h"
+#include "orchestrator/store/answers.h"
 #include "orchestrator/store/changes.h"
 #include "orchestrator/store/fill.h"
 #include "orchestrator/store/generations.h"
@@ -112,6 +113,23 @@ static void ask_history(const struct asking *ask)
 	        .limit = PAGE};
 
 	assert(store_generation_each(ask->fill->db, &filter, no_generation, NULL) == 0);
+}
+
+static void ask_answer(const struct asking *ask)
+{
+	struct answer_row row = {.request_id = "none"}, found;
+	int64_t job;
+
+	assert(store_job_of_request(ask->fill->db, row.request_id, 0, row.digest, &job) ==
+	        DB_E_NONE);
+	assert(store_answer_find(ask->fill->db, row.principal, row.request_id, &found) ==
+	        DB_E_NONE);
+}
+
+/* An answer, with what is dropped for it. */
+static int put_answer(struct db *db, void *arg)
+{
+	return store_answer_put(db, arg);
 }
 
 static void ask_jobs(const struct asking *ask)
@@ -319,6 +337,7 @@ static const struct question {
 } questions[] = {
         {"history", ask_history},
         {"jobs", ask_jobs},
+        {"answer", ask_answer},
         {"jobs.bare", ask_bare},
         {"jobs.open", ask_open},
         {"show", ask_show},
@@ -470,6 +489,7 @@ int main(int argc, char **argv)
 	char dir[] = "/tmp/questions_test.XXXXXX", path[300];
 	double worst[QUESTIONS] = {0};
 	struct fill fill = {.n_machines = 6, .n_jobs = 1500};
+	struct answer_row answer = {.request_id = "one"};
 	struct failure failure;
 	int n_bad;
 
@@ -490,6 +510,7 @@ int main(int argc, char **argv)
 	}
 	statements_look(true);
 	ask_all(&fill, worst);
+	assert(db_txn(fill.db, put_answer, &answer) == 0);
 	statements_look(false);
 	n_bad = argc > 4 ? 0 : statements_check();
 	db_close(fill.db);

@@ -142,6 +142,8 @@ static const struct {
         [32] = {.rewrites = true,
                 .after = "CREATE INDEX jobs_plan ON jobs(plan) WHERE plan IS NOT NULL;"
                          "CREATE INDEX order_heads_size ON order_heads(size);"},
+        [33] = {.after = "CREATE INDEX answers_principal ON answers(principal);"
+                         "CREATE INDEX answers_at ON answers(at_us);"},
         [28] = {.after = "CREATE INDEX plans_job ON plans(job);"},
         /* 2 and 4: crashed, and crashed too often. */
         [29] = {.after = "CREATE INDEX changes_machine ON changes(machine);"

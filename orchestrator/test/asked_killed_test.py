@@ -44,6 +44,22 @@ class Policy:
         return counts
 
 
+class Remove:
+    """A policy that counts no more: who asks again with the id is not told that there is none."""
+
+    def prepare(self, world):
+        policy = Policy()
+        policy.prepare(world)
+        world.luctl(*policy.words())
+        self.name = 'turn.%d' % next(TURNS)
+
+    def words(self):
+        return 'policy', 'remove', 'p', '--request-id', self.name
+
+    def is_done(self, world):
+        return not world.json('policy', 'show')['policies']
+
+
 class Block:
     """A release that is blocked, or cleared."""
 
@@ -51,11 +67,12 @@ class Block:
         self.blocks = blocks
 
     def prepare(self, world):
+        self.name = 'turn.%d' % next(TURNS)
         if self.is_done(world):
             world.luctl('release', 'clear' if self.blocks else 'block', 'ds', '1')
 
     def words(self):
-        return 'release', 'block' if self.blocks else 'clear', 'ds', '1', '--request-id', 'mine'
+        return 'release', 'block' if self.blocks else 'clear', 'ds', '1', '--request-id', self.name
 
     def is_done(self, world):
         release, = world.json('release', 'list')['releases']
@@ -70,11 +87,12 @@ class Hold:
         self.holds = holds
 
     def prepare(self, world):
+        self.name = 'turn.%d' % next(TURNS)
         if self.is_done(world):
             world.luctl('unhold' if self.holds else 'hold', '--all')
 
     def words(self):
-        return ('hold', '--all') if self.holds else ('unhold', '--all', '--request-id', 'mine')
+        return ('hold', '--all') if self.holds else ('unhold', '--all', '--request-id', self.name)
 
     def is_done(self, world):
         n = len(world.json('holds')['holds'])
@@ -156,6 +174,11 @@ def sweep(world, request):
 def test_policy(world):
     """A policy is applied."""
     sweep(world, Policy())
+
+
+def test_remove(world):
+    """A policy is removed."""
+    sweep(world, Remove())
 
 
 def test_block(world):

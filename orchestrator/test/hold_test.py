@@ -170,7 +170,7 @@ def test_again(world):
                         (['unhold', '--all'], 3), (['job', 'resume', str(job)], 4), (['job', 'cancel', str(job)], 3),
                         (['release', 'remove', 'ds', '2'], 3), (['machine', 'remove', 'spare'], 3)):
         for _ in range(2):
-            world.luctl(*words, '--request-id', 'x')
+            world.luctl(*words, '--request-id', '-'.join(words[:2]).strip('-'))
         world.luctl(*words, code=code)
 
 

@@ -8,7 +8,7 @@ import os
 import signal
 
 import harness
-from harness import as_user, refused_call, wire
+from harness import as_user, refused_call, rows, wire
 
 GUEST = 65534
 
@@ -79,6 +79,29 @@ def test_request_id(world):
     world.settle(theirs['id'])
     assert world.json('update', 'ds', '--request-id', 'same')['id'] == mine
     assert world.json('update', 'ds', '--request-id', 'nightly')['state'] in ('confirmed', 'refused')
+
+
+def test_answers(world):
+    """An id is of whoever gave it: what another one has under the same is neither told nor in the way; and what others hold is
+    not taken away by asking twice."""
+    if os.getuid() != 0:
+        return
+    world.prepare()
+    admitted(world, 'operator')
+
+    def theirs():
+        with world.control() as control:
+            assert control.call(request_id='x', hold={'all': True})['holds']
+            for _ in range(2):
+                assert refused_call(control, request_id='y', unhold={'all': True})['class'] == 'ERROR_DENIED'
+        return 0
+    with world.control() as control:
+        assert control.call(request_id='x', release_number={'service': 'ds'})['number'] == 2
+        control.call(request_id='hold', hold={'all': True})
+        assert as_user(GUEST, theirs) == 0
+        assert control.call(request_id='x', release_number={'service': 'ds'})['number'] == 2
+    assert rows(world, 'SELECT principal, request_id FROM answers ORDER BY id') == [
+        ('local/0', 'x'), ('local/0', 'hold'), ('local/%d' % GUEST, 'x')]
 
 
 def source(name, text):

@@ -11,3 +11,10 @@
 	void control_on_##field(struct control_client *client, const Control__Request *request);
 #include "proto/control/requests.gen.def"
 #undef REQUEST
+
+/*
+ * again.c: answers a request that was carried out before as row has it. False: it made several jobs, and what is missing
+ * of them is still to be done: the handler finds those that are there.
+ */
+bool control_again(struct control_client *client, const Control__Request *request,
+        const struct answer_row *row);

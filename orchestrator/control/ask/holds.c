@@ -42,7 +42,7 @@ static Control__Hold *control_hold_view(
 }
 
 /* All that hold now, which is the answer to whatever changes them. */
-static void control_holds_answer(struct control_client *client, uint64_t id)
+void control_holds_answer(struct control_client *client, uint64_t id)
 {
 	_cleanup_(pool_fini) struct pool pool;
 	struct engine *engine = control_engine(client);
@@ -287,7 +287,7 @@ void control_on_unhold(struct control_client *client, const Control__Request *re
 	        engine_rules(control_engine(client)), targets.list, targets.n, any, &by, &failure);
 	engine_rules_changed(control_engine(client));
 	control_holds_look(client->control);
-	if (r && !(r == RULES_E_NONE && control_may_be_again(request))) {
+	if (r) {
 		control_hold_refuse(client, request->id, r, &failure);
 	} else {
 		control_holds_answer(client, request->id);

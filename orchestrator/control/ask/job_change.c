@@ -37,25 +37,15 @@ static void control_change_refuse(
 	        failure);
 }
 
-/* One that ended otherwise was not: who asks again for its end is told how it did. */
-static bool control_was_cancelled(struct control_client *client, int64_t job)
-{
-	struct job_row row;
-	int r = store_job_find(control_db(client), job, &row);
-
-	err_forget();
-	return !r && row.state == JOB_CANCELLED;
-}
-
 /* Waits for the end, which may have come already. */
 void control_on_job_cancel(struct control_client *client, const Control__Request *request)
 {
 	int64_t job = (int64_t)request->job_cancel->job;
-	bool is_again = control_may_be_again(request) && control_was_cancelled(client, job);
 	struct failure failure = {0};
 
-	if (!is_again && engine_cancel(control_engine(client), job, client->who.name,
-	                         request->reason, &failure)) {
+	control_once_says(client, 0, job);
+	if (engine_cancel(
+	            control_engine(client), job, client->who.name, request->reason, &failure)) {
 		control_change_refuse(client, request->id, request->job_cancel->job, &failure);
 		return;
 	}
@@ -74,6 +64,7 @@ void control_on_job_hold(struct control_client *client, const Control__Request *
 	hold.look_us = control_hold_until(now, asked->for_ms);
 	snprintf(hold.why, sizeof(hold.why), "%s%.80s (%.60s)", *request->reason ? "" : "by hand",
 	        request->reason, client->who.name);
+	control_once_says(client, 0, (int64_t)asked->job);
 	if (engine_hold(control_engine(client), (int64_t)asked->job, &hold, &failure)) {
 		control_change_refuse(client, request->id, asked->job, &failure);
 		return;
@@ -87,8 +78,8 @@ void control_on_job_release(struct control_client *client, const Control__Reques
 	int64_t job = (int64_t)request->job_release->job;
 	struct failure failure = {0};
 
-	if (engine_release(control_engine(client), job, &failure) &&
-	        !(control_may_be_again(request) && !strcmp(failure.code, "not-held"))) {
+	control_once_says(client, 0, job);
+	if (engine_release(control_engine(client), job, &failure)) {
 		control_change_refuse(client, request->id, request->job_release->job, &failure);
 		return;
 	}

@@ -8,7 +8,6 @@
 
 #include "host/base/file.h"
 #include "orchestrator/control/ask/priv.h"
-#include "proto/envelope/envelope_crypto.h"
 
 /*
  * The id is the user's, and bound to what is asked for: kind, machine, service and options; not to the
@@ -22,26 +21,11 @@ struct job_asked control_asked(const struct control_client *client, const Contro
 	        .request_id = request->request_id,
 	        .overrides = request->override,
 	};
-	Control__Request plain = *request;
-	size_t size;
-	uint8_t *packed;
 
-	if (!*request->request_id) {
-		return asked;
+	if (*request->request_id) {
+		control_request_digest(request, asked.request_hash);
 	}
-	plain.id = 0;
-	plain.identity = plain.reason = plain.request_id = "";
-	size = control__request__get_packed_size(&plain);
-	packed = mem_zero(size);
-	control__request__pack(&plain, packed);
-	envelope_hash(packed, size, asked.request_hash);
-	free(packed);
 	return asked;
-}
-
-bool control_may_be_again(const Control__Request *request)
-{
-	return *request->request_id != '\0';
 }
 
 /* A watch hears of all jobs; a wait is for a few. */

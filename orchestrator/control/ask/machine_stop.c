@@ -29,6 +29,7 @@ static void control_shutdown(
 	struct job_asked asked = control_asked(client, request);
 	struct job_order order = job_order_of(JOB_SHUTDOWN, machine, "", &asked);
 
+	control_once_says(client, CONTROL__REPLY__BODY_JOB, 0);
 	control_order(client, request->id, &order, false);
 }
 
@@ -63,6 +64,8 @@ void control_on_machine_stop(struct control_client *client, const Control__Reque
 		control_shutdown(client, request, machine);
 		return;
 	}
+	/* It counts when the machine has stopped: a lud that ends meanwhile may leave it running. */
+	control_once_pause(client->control);
 	engine_abandon(engine, machine, "stopped by request");
 	wait = control_wait_new(client, request->id);
 	if (!wait) {

@@ -80,16 +80,6 @@ void control_on_machine_default(struct control_client *client, const Control__Re
 	control_machines_answer(client, request->id);
 }
 
-/* There was one of this name, and is none now: its row stays for the history. */
-static bool control_machine_was_removed(struct control_client *client, const char *name)
-{
-	struct machine_row row;
-	int r = store_machine_by_name(control_db(client), name, &row);
-
-	err_forget();
-	return !r && row.removed_us;
-}
-
 /*
  * Takes a machine off the list, and its files with it: so only by its name, only when it is
  * stopped or down, without open jobs, and when nothing answers at its socket. A machine of that
@@ -106,10 +96,6 @@ void control_on_machine_remove(struct control_client *client, const Control__Req
 		failure_set(&failure, "which-machine", "machine remove", "name the machine",
 		        "a machine is removed by its name only");
 		control_refuse(client, request->id, WIRE__ERROR_CLASS__ERROR_INVALID, &failure);
-		return;
-	}
-	if (control_may_be_again(request) && control_machine_was_removed(client, name)) {
-		control_machines_answer(client, request->id);
 		return;
 	}
 	machine = control_machine(client, request->id, name);

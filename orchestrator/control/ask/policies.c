@@ -112,14 +112,20 @@ static void control_policy_reply(
 	control_reply(client, id, &reply);
 }
 
-/* The end of a change: r is what came of it. */
-static void control_policy_changed(
-        struct control_client *client, uint64_t id, int r, const struct failure *failure)
+void control_policies_answer(struct control_client *client, uint64_t id)
 {
 	_cleanup_(pool_fini) struct pool pool;
 	Control__PolicySet set;
 
 	pool_init(&pool);
+	control_policy_set(&pool, control_engine(client), &set);
+	control_policy_reply(client, id, &set);
+}
+
+/* The end of a change: r is what came of it. */
+static void control_policy_changed(
+        struct control_client *client, uint64_t id, int r, const struct failure *failure)
+{
 	if (r < 0) {
 		control_refuse_change(client, id);
 	} else if (r) {
@@ -129,8 +135,7 @@ static void control_policy_changed(
 		        failure);
 	} else {
 		engine_rules_changed(control_engine(client));
-		control_policy_set(&pool, control_engine(client), &set);
-		control_policy_reply(client, id, &set);
+		control_policies_answer(client, id);
 	}
 }
 

@@ -22,6 +22,15 @@ Control__Machine **control_machines_view(struct pool *pool, struct machines *mac
 /* Its first page, which is the answer to whatever changes the list. */
 void control_machines_answer(struct control_client *client, uint64_t id);
 
+/* What the answer to a change shows is what is so now, also where the change was long ago. */
+void control_holds_answer(struct control_client *client, uint64_t id);
+void control_policies_answer(struct control_client *client, uint64_t id);
+void control_rollout_answer(struct control_client *client, uint64_t id, int64_t rollout);
+void control_release_answer(
+        struct control_client *client, uint64_t id, const struct release_row *row);
+void control_number_answer(
+        struct control_client *client, const Control__Request *request, int64_t number);
+
 /* releases.c: the directory of kits that lud uses; workers write to it, nobody else. The caller frees. */
 char *control_store(struct control_client *client);
 
@@ -68,11 +77,6 @@ bool control_plan_is_meant(
 /* job_wait.c: who asks, why, and under which id; texts are the request's */
 struct job_asked control_asked(
         const struct control_client *client, const Control__Request *request);
-/*
- * Whether a request that finds done what it asks for counts as having done it: one with an id may be the same once more, of
- * somebody whom a lud that ended left without an answer. One without is told that there was nothing to do.
- */
-bool control_may_be_again(const Control__Request *request);
 /* Answers when what ->jobs holds is settled; detach: with what is known now */
 void control_jobs_wait(struct control_wait *wait, bool detach);
 void control_wait_job(struct control_client *client, uint64_t id, int64_t job, bool detach);

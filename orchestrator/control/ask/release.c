@@ -309,7 +309,7 @@ static void release_block(struct control_client *client, const Control__Request 
 {
 	struct control_blocked blocked = {row->id, why};
 
-	if (db_txn(control_db(client), release_block_txn, &blocked)) {
+	if (db_effect(control_db(client), release_block_txn, &blocked)) {
 		err_forget();
 		control_refuse_change(client, request->id);
 		return;
@@ -335,10 +335,6 @@ void control_on_release_block(struct control_client *client, const Control__Requ
 	if (!control_release_find(client, request->id, ask->service, ask->release, &row)) {
 		return;
 	}
-	if (row.blocked_us && control_may_be_again(request)) {
-		control_done(client, request->id, "");
-		return;
-	}
 	if (row.blocked_us) {
 		failure_set(&failure, "blocked", ask->service,
 		        "`luctl release clear` lifts it; then it can be blocked for another reason",
@@ -359,10 +355,6 @@ void control_on_release_clear(struct control_client *client, const Control__Requ
 	struct failure failure;
 
 	if (!control_release_find(client, request->id, ask->service, ask->release, &row)) {
-		return;
-	}
-	if (!row.blocked_us && control_may_be_again(request)) {
-		control_done(client, request->id, "");
 		return;
 	}
 	if (!row.blocked_us) {
@@ -407,6 +399,7 @@ static int64_t release_highest_kit(struct control_client *client, const char *se
 }
 
 struct control_number {
+	struct control_client *client;
 	struct number_ask ask;
 	int64_t number; /* that was given; if none was, the highest that was used */
 };
@@ -414,8 +407,12 @@ struct control_number {
 static int release_number_txn(struct db *db, void *arg)
 {
 	struct control_number *number = arg;
+	int r = store_number_give(db, &number->ask, &number->number);
 
-	return err_up(store_number_give(db, &number->ask, &number->number));
+	if (!r) {
+		control_once_says(number->client, 0, number->number);
+	}
+	return err_up(r);
 }
 
 /* The kits that a client says it knows are not believed without limit: they need not be signed. */
@@ -447,8 +444,8 @@ static void release_refuse_number(
 	control_refuse(client, id, WIRE__ERROR_CLASS__ERROR_REFUSED, &failure);
 }
 
-/* The number, and the release that the new one follows. */
-static void release_answer_number(
+/* The release that the new one follows is the one of now. */
+void control_number_answer(
         struct control_client *client, const Control__Request *request, int64_t number)
 {
 	const Control__ReleaseNumberRequest *ask = request->release_number;
@@ -499,7 +496,7 @@ static bool release_service_ok(struct control_client *client, uint64_t id, const
 void control_on_release_number(struct control_client *client, const Control__Request *request)
 {
 	const Control__ReleaseNumberRequest *ask = request->release_number;
-	struct control_number number = {{ask->service, 0, ask->above, ask->wanted}, 0};
+	struct control_number number = {client, {ask->service, 0, ask->above, ask->wanted}, 0};
 	int r;
 
 	if (!release_service_ok(client, request->id, ask->service)) {
@@ -510,13 +507,13 @@ void control_on_release_number(struct control_client *client, const Control__Req
 		number.ask.kits = release_highest_kit(client, ask->service);
 		r = 0;
 	}
-	r = r ? r : db_txn(control_db(client), release_number_txn, &number);
+	r = r ? r : db_effect(control_db(client), release_number_txn, &number);
 	if (r == STORE_E_USED) {
 		release_refuse_number(client, request->id, &number);
 	} else if (r) {
 		err_forget();
 		control_refuse_change(client, request->id);
 	} else {
-		release_answer_number(client, request, number.number);
+		control_number_answer(client, request, number.number);
 	}
 }

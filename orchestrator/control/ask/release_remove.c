@@ -91,7 +91,7 @@ static void release_remove_files(struct control_client *client, const struct rel
 static void release_remove(
         struct control_client *client, const Control__Request *request, struct release_row *row)
 {
-	if (db_txn(control_db(client), release_remove_txn, row)) {
+	if (db_effect(control_db(client), release_remove_txn, row)) {
 		err_forget();
 		control_refuse_change(client, request->id);
 		return;
@@ -128,7 +128,7 @@ void control_on_release_remove(struct control_client *client, const Control__Req
 	if (release_needed(client, &row, &is_wanted, why, sizeof(why)) < 0) {
 		err_forget();
 		control_refuse_record(client, request->id);
-	} else if (!*row.path && !ask->spare && !control_may_be_again(request)) {
+	} else if (!*row.path && !ask->spare) {
 		failure_set(&failure, "no-kit", ask->service,
 		        "`luctl release list` shows which releases have their kit",
 		        "the kit of release %" PRId64 " was removed already", row.counter);

@@ -23,6 +23,7 @@ char *control_store(struct control_client *client)
 
 /* A release, and what its kit says of it. */
 struct control_added {
+	struct control_client *client;
 	struct release_row *row;
 	const char *notes;
 };
@@ -32,6 +33,7 @@ static int control_release_txn(struct db *db, void *arg)
 	const struct control_added *added = arg;
 	int r = store_release_put(db, added->row);
 
+	control_once_says(added->client, 0, added->row->id);
 	return r || !*added->notes
 	               ? err_up(r)
 	               : err_up(store_release_notes_put(db, added->row->id, added->notes));
@@ -90,7 +92,7 @@ static int control_release_register(struct control_client *client, const char *p
 	_cleanup_(freep) char *store = control_store(client);
 	_cleanup_(freep) char *source = NULL;
 	_cleanup_(freep) char *notes = NULL;
-	struct control_added added = {.row = ret_row};
+	struct control_added added = {.client = client, .row = ret_row};
 	struct kit_facts facts;
 	int r;
 
@@ -108,7 +110,7 @@ static int control_release_register(struct control_client *client, const char *p
 	notes = control_release_text(path, &facts, KIT_NOTES, KIT_NOTES_MAX);
 	control_release_source(ret_row, source);
 	added.notes = notes;
-	r = db_txn(control_db(client), control_release_txn, &added);
+	r = db_effect(control_db(client), control_release_txn, &added);
 	if (r) {
 		failure_set(ret_failure, "record", path, "check the state directory",
 		        "the release cannot be recorded: %s", strerror(r < 0 ? -r : 0));
@@ -116,7 +118,7 @@ static int control_release_register(struct control_client *client, const char *p
 	return err_fold(r);
 }
 
-static void control_release_answer(
+void control_release_answer(
         struct control_client *client, uint64_t id, const struct release_row *row)
 {
 	_cleanup_(pool_fini) struct pool pool;
@@ -147,9 +149,11 @@ static void control_on_imported(const struct failure *failure, void *arg)
 	uint64_t id = wait->id;
 
 	wait->task = NULL;
+	control_once_begin(client, id);
 	if (!failure && control_release_register(client, wait->path, &row, &unfit) < 0) {
 		failure = &unfit;
 	}
+	control_once_pause(client->control);
 	if (failure && db_health(control_db(client)) != DB_WELL) {
 		control_refuse_change(client, id);
 	} else if (failure) {

@@ -221,6 +221,11 @@ static void rollouts_answer(
 	}
 }
 
+void control_rollout_answer(struct control_client *client, uint64_t id, int64_t rollout)
+{
+	rollouts_answer(client, id, &(struct rollout_ask){.which = rollout});
+}
+
 /* `after` is of the kind that the list has: a rollout of rollouts, a machine of machines. */
 void control_on_rollout_list(struct control_client *client, const Control__Request *request)
 {
@@ -237,8 +242,10 @@ static void rollout_change(struct control_client *client, const Control__Request
 	struct job_asked asked = control_asked(client, request);
 	struct rules_asked by = {&asked.who, asked.reason, ""};
 	struct failure failure;
-	int r = rollouts_change(
-	        engine_rollouts(control_engine(client)), rollout, what, &by, &failure);
+	int r;
+
+	control_once_says(client, 0, rollout);
+	r = rollouts_change(engine_rollouts(control_engine(client)), rollout, what, &by, &failure);
 
 	if (r == DB_E_NONE) {
 		rollout_refuse_none(client, request->id);
@@ -247,7 +254,7 @@ static void rollout_change(struct control_client *client, const Control__Request
 	} else if (r) {
 		control_refuse_change(client, request->id);
 	} else {
-		rollouts_answer(client, request->id, &(struct rollout_ask){.which = rollout});
+		control_rollout_answer(client, request->id, rollout);
 	}
 }
 
@@ -323,6 +330,7 @@ void control_on_job_deny(struct control_client *client, const Control__Request *
 	struct failure failure = {0};
 	char who[80];
 
+	control_once_says(client, 0, job);
 	snprintf(who, sizeof(who), "denial of %.60s", client->who.name);
 	if (engine_deny(control_engine(client), job, who, request->reason, &failure)) {
 		control_refuse(client, request->id,

@@ -160,6 +160,8 @@ void control_on_standing(struct control_client *client, const Control__Request *
 	}
 	wait->machine = machine;
 	wait->is_standing = true;
+	control_once_text(
+	        client, "recorded before; `luctl status` shows whether the machine has it");
 	r = standing_want(control_engine(client), machine, &row, control_on_standing_given, wait);
 	engine_policies_look(control_engine(client), machine);
 	if (!r) {

@@ -34,6 +34,10 @@ void control_reply(struct control_client *client, uint64_t id, Control__Reply *r
 	static const struct failure large = {"too-large", "control",
 	        "the answer does not fit one message", "ask for less, with --limit or a service"};
 
+	if (!control_once_end(client, id, reply)) {
+		control_refuse_change(client, id);
+		return;
+	}
 	reply->id = id;
 	from.body_case = CONTROL__FROM_LUD__BODY_REPLY;
 	from.reply = reply;

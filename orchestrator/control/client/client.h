@@ -14,6 +14,7 @@
 #include "orchestrator/request/request.h"
 #include "orchestrator/control/feed/feed.h"
 #include "orchestrator/control/view/view.h"
+#include "orchestrator/store/answers.h"
 
 #define CONTROL_WAITING_MAX 32u /* of one client */
 #define CONTROL_JOBS_MAX 64u    /* of one request */
@@ -76,6 +77,7 @@ struct control_client {
 	int backup;           /* of the record, for this client to read; -1: none */
 	size_t n_waiting;     /* entries of ->waiting */
 	LIST_HEAD(, control_wait) waiting;
+	LIST_HEAD(, control_once) once; /* requests with an id that are not answered yet */
 };
 
 struct control {
@@ -84,6 +86,7 @@ struct control {
 	struct feed *feed;     /* owned: what happens, for whoever watches */
 	bool is_ending;        /* lud is, so that what clients have until they leave stays theirs */
 	uint64_t n_backups;    /* that were begun: each has a name of its own */
+	struct control_once *once; /* whose effect is written with its answer now; NULL: none */
 	LIST_HEAD(, control_client) clients;
 };
 
@@ -103,6 +106,31 @@ void control_log(struct control_client *client, Control__LogChunk *chunk);
 void control_events(struct control_client *client, Control__EventChunk *chunk);
 struct db *control_db(const struct control_client *client);
 struct engine *control_engine(const struct control_client *client);
+
+/* once.c: what a request asks for: all of it but the reason, and the number in its session */
+void control_request_digest(const Control__Request *request, uint8_t ret_digest[64]);
+enum control_once_look {
+	CONTROL_ONCE_NEW,   /* nobody asked that: *ret_row has all but what is answered */
+	CONTROL_ONCE_KNOWN, /* it was carried out: *ret_row says what the answer is */
+	CONTROL_ONCE_REFUSED,
+	_CONTROL_ONCE_N,
+};
+/* Looks for an answer to a request with an id. */
+enum control_once_look control_once_look(
+        struct control_client *client, const Control__Request *request, struct answer_row *ret_row);
+/* It is carried out from now on, until it is answered or its client forgotten. row: ->said is what it will be answered with. */
+void control_once_new(struct control_client *client, const Control__Request *request,
+        const struct answer_row *row);
+/* The next effect (db_effect()) is that of this request; without an id, or once it was, it is nobody's. */
+void control_once_begin(struct control_client *client, uint64_t id);
+/* Effects are nobody's any more. */
+void control_once_pause(struct control *control);
+/* What the request between those two is answered with, and what that is about; said 0: as it was. */
+void control_once_says(struct control_client *client, uint32_t said, int64_t subject);
+void control_once_text(struct control_client *client, const char *text);
+/* It is about to be answered. False: that it was done cannot be recorded, and nothing was. */
+bool control_once_end(struct control_client *client, uint64_t id, const Control__Reply *reply);
+void control_once_forget(struct control_client *client);
 
 /* wait.c: NULL when the client waits for too much already; the request was refused then. */
 struct control_wait *control_wait_new(struct control_client *client, uint64_t id);

@@ -79,7 +79,10 @@ struct job_hold {
 /* ENGINE_E_REFUSED fills ret_failure: there is no such open job, or its order was sent. */
 int __must_check engine_hold(struct engine *engine, int64_t job, const struct job_hold *hold,
         struct failure *ret_failure);
-/* It goes on where it was, in its turn, unless the gate puts it off again. ENGINE_E_REFUSED: it is not put off. */
+/* ENGINE_E_REFUSED: the job stands still since the record could not be written, so what was asked of it was not done. */
+int __must_check engine_stands_still(
+        struct engine *engine, int64_t job, struct failure *ret_failure);
+/* It goes on where it was, in its turn, unless the gate puts it off again. ENGINE_E_REFUSED: it is not put off, or stands still. */
 int __must_check engine_release(struct engine *engine, int64_t job, struct failure *ret_failure);
 /*
  * A gate that every job comes to before each of its steps until its order is sent, and when it was put off

@@ -44,7 +44,7 @@ void job_stall(struct job *job)
 
 bool job_record(struct job *job, db_txn_fn fn, void *arg)
 {
-	int r = db_txn(job->engine->parts.db, fn, arg);
+	int r = db_effect(job->engine->parts.db, fn, arg);
 
 	if (r) {
 		job_stall(job);

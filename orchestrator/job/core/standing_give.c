@@ -152,7 +152,7 @@ static int standing_put_txn(struct db *db, void *arg)
 
 int standing_put(struct engine *engine, struct standing_row *row)
 {
-	return err_up(db_txn(engine->parts.db, standing_put_txn, row));
+	return err_up(db_effect(engine->parts.db, standing_put_txn, row));
 }
 
 static void standing_on_refreshed(int r, void *arg)

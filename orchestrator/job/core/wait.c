@@ -454,6 +454,18 @@ static struct job *wait_open_job(struct engine *engine, int64_t id, struct failu
 	return job;
 }
 
+int engine_stands_still(struct engine *engine, int64_t id, struct failure *ret_failure)
+{
+	const struct job *job = engine_job_by_id(engine, id);
+
+	if (!job || job->phase != JOB_STALLED) {
+		return 0;
+	}
+	failure_set(ret_failure, "stalled", "job", "ask again when `luctl status` shows no trouble",
+	        "job %" PRId64 " stands still until the record can be written", id);
+	return ENGINE_E_REFUSED;
+}
+
 int engine_hold(
         struct engine *engine, int64_t id, const struct job_hold *hold, struct failure *ret_failure)
 {
@@ -463,7 +475,7 @@ int engine_hold(
 
 	assert(job_state_is_put_off(hold->state));
 	by_hand.by_hand = true;
-	if (!job) {
+	if (!job || engine_stands_still(engine, id, ret_failure)) {
 		return ENGINE_E_REFUSED;
 	}
 	job_check(job);
@@ -476,17 +488,17 @@ int engine_hold(
 	}
 	job_place_wait(job, NULL);
 	(void)wait_put_off(job, step, &by_hand);
-	return 0;
+	return engine_stands_still(engine, id, ret_failure);
 }
 
 int engine_release(struct engine *engine, int64_t id, struct failure *ret_failure)
 {
 	struct job *job = wait_open_job(engine, id, ret_failure);
 
-	if (!job) {
+	if (!job || engine_stands_still(engine, id, ret_failure)) {
 		return ENGINE_E_REFUSED;
 	}
-	if (!job_state_is_put_off(job->row.state) || job->phase == JOB_STALLED) {
+	if (!job_state_is_put_off(job->row.state)) {
 		failure_set(ret_failure, "not-held", "job", "`luctl jobs` shows where it stands",
 		        "job %" PRId64 " is not put off: it is %s", id,
 		        job_state_name(job->row.state));
@@ -495,5 +507,5 @@ int engine_release(struct engine *engine, int64_t id, struct failure *ret_failur
 	if (wait_go_on(job)) {
 		job_kick(job);
 	}
-	return 0;
+	return engine_stands_still(engine, id, ret_failure);
 }

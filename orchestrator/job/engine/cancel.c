@@ -81,11 +81,12 @@ int engine_cancel(struct engine *engine, int64_t id, const char *who, const char
 {
 	struct job *job = engine_job_by_id(engine, id);
 
-	if (!job || job->phase == JOB_STALLED) {
+	if (!job) {
 		failure_set(ret_failure, "no-job", "job", "`luctl jobs` shows them",
-		        job ? "job %" PRId64 " stands still until the record can be written"
-		            : "there is no open job %" PRId64,
-		        id);
+		        "there is no open job %" PRId64, id);
+		return ENGINE_E_REFUSED;
+	}
+	if (engine_stands_still(engine, id, ret_failure)) {
 		return ENGINE_E_REFUSED;
 	}
 	if (!cancel_may_end(job) && !cancel_may_ask(job)) {
@@ -97,18 +98,14 @@ int engine_cancel(struct engine *engine, int64_t id, const char *who, const char
 	hook_point("cancel", "did");
 	if (job->row.kind == JOB_SET) {
 		cancel_set(engine, job);
-		return 0;
-	}
-	if (!job->row.boot_id) {
+	} else if (!job->row.boot_id) {
 		job_cancel(job);
-		return 0;
-	}
-	if (job_save(job)) {
+	} else if (job_save(job)) {
 		hook_point("cancel", "end");
 		log_info("job %" PRId64 ": %s; the machine is asked", id, job->row.cancel);
 		job_order_cancel(job);
 	}
-	return 0;
+	return engine_stands_still(engine, id, ret_failure);
 }
 
 /* Put off, and its ring's gate is one of those that are shut. */
@@ -128,7 +125,7 @@ int engine_deny(struct engine *engine, int64_t id, const char *who, const char *
 {
 	const struct job *job = engine_job_by_id(engine, id);
 
-	if (job && !cancel_waits_for_rollout(job)) {
+	if (job && job->phase != JOB_STALLED && !cancel_waits_for_rollout(job)) {
 		failure_set(ret_failure, "not-waiting", "job", "`luctl job cancel` ends any job",
 		        "job %" PRId64 " does not wait for a rollout", id);
 		return ENGINE_E_REFUSED;

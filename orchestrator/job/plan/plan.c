@@ -580,7 +580,7 @@ int engine_plan(struct engine *engine, const struct job_order *order, int64_t *r
 	if (!r) {
 		plan_row(&plan);
 		plan_settle(&plan);
-		r = db_txn(engine->parts.db, plan_write, &plan);
+		r = db_effect(engine->parts.db, plan_write, &plan);
 		free(steal(&plan.text));
 	}
 	if (r < 0) {

@@ -235,7 +235,7 @@ static int set_plan(struct set_plan *all)
 	for (size_t i = 0; i < all->n; i++) {
 		plan_row(&all->members[i]);
 	}
-	r = db_txn(engine->parts.db, set_write, all);
+	r = db_effect(engine->parts.db, set_write, all);
 	if (r < 0) {
 		failure_set(all->set.failure, "record", "lud", "check the state directory",
 		        "the set cannot be recorded: %s", strerror(-r));
