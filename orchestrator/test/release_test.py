@@ -7,6 +7,7 @@ Usage: release_test.py BUILD [CASE...]      (no case: all of them, several side 
 import contextlib
 import os
 import shutil
+import signal
 import sqlite3
 import struct
 
@@ -216,6 +217,42 @@ def test_remove(world):
     world.start()
     world.luctl('release', 'remove', 'ds', '4')
     assert os.path.isdir(world.kits[3])
+
+
+def test_remove_beside_add(world):
+    """A release is removed while it is added again, by a worker that has found it in the store: it is added."""
+    world.prepare(2)
+    with open(world.dir + '/fake_luforge', encoding='ascii') as f:
+        good = f.read()
+    # What the worker found out is not told before somebody lets it go on.
+    halts = ("    if command == 'import':\n        found = __import__('subprocess').run([luforge, *sys.argv[1:]], capture_output=True, close_fds=False)\n"
+             "        os.kill(os.getpid(), __import__('signal').SIGSTOP)\n        sys.stdout.buffer.write(found.stdout)\n        sys.exit(found.returncode)\n")
+    one = {'service': 'ds', 'release': '2'}
+    world.install('fake_luforge', good.replace("    os.execv(luforge", halts + "    os.execv(luforge"))
+
+    def halted():
+        return next((pid for pid in harness.children(world.lud.pid) if harness.status_of(pid)['State'].startswith('T')), None)
+    with world.control() as adds, world.control() as removes:
+        asked = adds.send(release_add={'kit': world.kits[1]}, request_id='add')
+        worker = world.until(halted)
+        path, = harness.record(world, 'SELECT path FROM releases WHERE counter = 2')
+        removes.call(release_remove=one, request_id='remove')
+        assert not os.path.exists(path)
+        world.install('fake_luforge', good)
+        os.kill(worker, signal.SIGCONT)
+        assert adds.wait_reply(asked)['releases'][0]['counter'] == 2
+        assert os.path.isdir(path) and harness.record(world, 'SELECT path FROM releases WHERE counter = 2') == (path,)
+        # Either came and was answered: asked again they do nothing.
+        removes.call(release_remove=one, request_id='remove')
+        assert adds.call(release_add={'kit': world.kits[1]}, request_id='add')['releases'][0]['counter'] == 2
+        assert os.path.isdir(path)
+    assert world.json('update', 'ds', '--release', '2')['state'] == 'confirmed'
+    # What is planned is needed.
+    world.luctl('hold', 'ds')
+    job = world.json('update', 'ds', '--release', '1', '--no-wait')['id']
+    with world.control() as control:
+        assert 'an open job' in harness.refused_call(control, release_remove={'service': 'ds', 'release': '1'})['cause']['message']
+    world.luctl('job', 'cancel', str(job))
 
 
 harness.main(globals(), 2)

@@ -7,6 +7,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "host/base/file.h"
 #include "host/kit/renew.h"
@@ -15,6 +16,7 @@
 #include "orchestrator/work/kit.h"
 
 #define CONTROL_KIT_PATH_MAX 4096u
+#define CONTROL_IMPORTS_MAX 3u /* of one request, while others remove what it adds */
 
 char *control_store(struct control_client *client)
 {
@@ -135,6 +137,23 @@ void control_release_answer(
 	control_reply(client, id, &reply);
 }
 
+static void control_on_imported(const struct failure *failure, void *arg);
+
+static void control_import(struct control_wait *wait)
+{
+	wait->task = forge_import(engine_forge(control_engine(wait->client)), wait->kit, wait->path,
+	        control_on_imported, wait);
+}
+
+/*
+ * A worker that finds a whole copy in the store leaves it alone. Somebody may have had that removed (release_remove.c)
+ * before it is registered: then the kit is copied as if it had never been there.
+ */
+static bool control_is_removed(struct control_wait *wait)
+{
+	return access(wait->path, F_OK) < 0 && ++wait->n_tries < CONTROL_IMPORTS_MAX;
+}
+
 /*
  * The worker has copied the kit, or says what is wrong with it. A failure to record it is told as
  * the record's own, with its remedy; then the copy stays in the store, and adding it again is
@@ -149,6 +168,10 @@ static void control_on_imported(const struct failure *failure, void *arg)
 	uint64_t id = wait->id;
 
 	wait->task = NULL;
+	if (!failure && control_is_removed(wait)) {
+		control_import(wait);
+		return;
+	}
 	control_once_begin(client, id);
 	if (!failure && control_release_register(client, wait->path, &row, &unfit) < 0) {
 		failure = &unfit;
@@ -190,8 +213,8 @@ void control_on_release_add(struct control_client *client, const Control__Reques
 	}
 	wait = control_wait_new(client, request->id);
 	if (wait) {
-		wait->task = forge_import(engine_forge(control_engine(client)), kit, wait->path,
-		        control_on_imported, wait);
+		wait->kit = text_copy(kit);
+		control_import(wait);
 	}
 }
 

@@ -43,6 +43,8 @@ struct control_wait {
 	char path
 	        [FORGE_PATH_SIZE]; /* what the task or the child made; entropy: the service, or "" */
 	char *json;                /* what the task wrote */
+	char *kit;                 /* release add: what is added */
+	unsigned int n_tries;      /* ... and how often that was begun again */
 
 	struct pool *pool;         /* memory of what is put together for the answer */
 	struct control_plan *plan; /* in ->pool */

@@ -57,6 +57,7 @@ struct control_wait *control_wait_free(struct control_wait *wait)
 	if (wait->request) {
 		control__request__free_unpacked(wait->request, NULL);
 	}
+	free(wait->kit);
 	if (wait->pool) {
 		pool_fini(wait->pool);
 		free(wait->pool);
