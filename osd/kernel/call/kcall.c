@@ -24,13 +24,17 @@ static err_t kcall_refusal(const struct instance *self, uint64_t call)
 	                                                                     : E_PERM;
 }
 
-/* A call that calls_allowed does not have. A number that is not native at all is a named fault. */
+/*
+ * A call that calls_allowed does not have, or has no more, between two pieces of it: the next call begins anew.
+ * A number that is not native at all is a named fault.
+ */
 static void kcall_refuse(struct instance *self, uint64_t number)
 {
 	if (number < KCALL_BASE) {
 		fault_exception(self, FAULT_FOREIGN_CALL, number, 0);
 		sched_run();
 	}
+	self->call_progress = 0;
 	arch_context_result_set(&self->context, kcall_refusal(self, number - KCALL_BASE));
 }
 

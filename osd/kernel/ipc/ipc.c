@@ -467,6 +467,7 @@ void ipc_cancel(struct instance *instance, err_t result)
 		break;
 	case SLOT_PARKED:
 		list_remove(&instance->sender_link);
+		instance->call_progress = 0; /* it is not made again */
 		ipc_end(instance, result);
 		break;
 	case SLOT_RECEIVING:

@@ -849,6 +849,27 @@ static void test_ending_notified(void)
 	}
 }
 
+/* A call that was ended while it waited for a hold begins anew the next time; one that goes on, goes on. */
+static void test_parked(void)
+{
+	struct instance *instance;
+
+	for (uint32_t number = 4; number <= 5; number++) {
+		close_slot(number);
+		open_slot(number);
+	}
+	instance = slot_at(4)->instance;
+	instance->is_foreign = 0;
+	instance->call_progress = PAGE_SIZE;
+	assert(ipc_park(instance, slot_at(5)) == KCALL_PENDING);
+	assert(ipc_unpark(slot_at(5), 1) && instance->state == SLOT_RUNNABLE);
+	assert(instance->call_progress == PAGE_SIZE);
+	assert(ipc_park(instance, slot_at(5)) == KCALL_PENDING);
+	ipc_cancel(instance, E_RESTART);
+	assert(instance->state == SLOT_RUNNABLE && instance->call_progress == 0);
+	check_all();
+}
+
 static void test_faults(void)
 {
 	struct instance *instance = slot_at(4)->instance;
@@ -889,6 +910,7 @@ int main(int argc, char **argv)
 	test_opened();
 	test_queues();
 	test_faults();
+	test_parked();
 	test_spaces();
 	test_numbers();
 	test_orphans();

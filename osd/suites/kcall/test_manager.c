@@ -243,6 +243,69 @@ static void test_slots(void)
 	child_free(&made);
 }
 
+/* In a puppet, with one page many times behind each other: copy until that is refused, then a word as soon as it is not. */
+#define LONG_PAGES 512u
+#define WORD 0x600d600dul
+#define WORD_TO ((volatile uint64_t *)SHARED_SCRATCH)
+#define N_REFUSED ((volatile uint64_t *)SHARED_SCRATCH + 1)
+
+static err_t copy_on(uint64_t page)
+{
+	static const uint64_t word = WORD;
+	err_t r;
+
+	do {
+		r = sys_copy(EP_SELF, page, EP_SELF, page, LONG_PAGES * PAGE_SIZE, 0);
+	} while (r == E_OK);
+	while (r == E_PERM) {
+		++*N_REFUSED;
+		r = sys_copy(EP_SELF, (vaddr_t)&word, EP_SELF, (vaddr_t)WORD_TO, sizeof(word), 0);
+	}
+	return r;
+}
+
+static void copier_new(struct puppet *copier, struct slot_privileges *with)
+{
+	paddr_t frame;
+
+	puppet_new(copier, 0, "copier", 0);
+	frame = child_frames(&copier->child, 1);
+	for (uint32_t i = 0; i < LONG_PAGES; i++) {
+		IS(E_OK, child_map(&copier->child, (struct space_op){.kind = SPACE_MAP,
+		                                           .va = CHILD_FREE_VA + i * PAGE_SIZE,
+		                                           .arg = frame,
+		                                           .n_pages = 1,
+		                                           .prot = PROT_R | PROT_W}));
+	}
+	*with = (struct slot_privileges){0};
+	privileges_call(with, KCALL_copy);
+}
+
+/*
+ * A call made in pieces is taken away between two of them: the next one begins anew, and not where that was.
+ */
+static void test_taken_away(void)
+{
+	const struct slot_privileges without = {0};
+	struct slot_privileges with;
+	struct puppet copier;
+
+	copier_new(&copier, &with);
+	for (uint32_t i = 0; i < 20; i++) {
+		*WORD_TO = 0;
+		puppet_allow(&copier, &with);
+		puppet_begin(&copier, PUPPET_CALL,
+		        (const uint64_t[6]){(uint64_t)copy_on, CHILD_FREE_VA});
+		child_settle(500 + 70 * i);
+		puppet_allow(&copier, &without);
+		OK(counter_moves(N_REFUSED));
+		puppet_allow(&copier, &with);
+		IS(E_OK, puppet_end(&copier));
+		IS(WORD, *WORD_TO);
+	}
+	puppet_free(&copier);
+}
+
 const struct test tests_manager[] = {
         {"what a process manager may make", test_make},
         {"a process manager gives no more than it has", test_give_more},
@@ -250,5 +313,6 @@ const struct test tests_manager[] = {
         {"a process manager gives to its own only", test_others},
         {"a process manager begins in its own spaces only", test_spaces},
         {"a process manager has no more made than it may", test_slots},
+        {"a call is taken away between two pieces of it", test_taken_away},
         {0},
 };
