@@ -195,6 +195,43 @@ static void test_left_alone(void)
 	assert(ran[2] == 0);
 }
 
+/* A CPU whose urgent work ends takes the most urgent that waits, though less urgent waits in its own queue. */
+static void test_most_urgent(void)
+{
+	begin(2);
+	ready(0, 1, 0);
+	ready(1, 1, 1);
+	leave(1);
+	ready(2, 3, 0);
+	ready(3, 5, 1);
+	assert(running(0) == &all[0] && running(1) == &all[1]);
+	assert(cpu_at(0)->ready_mask == 1u << 3 && cpu_at(1)->ready_mask == 1u << 5);
+	all[1].state = SLOT_RECEIVING;
+	leave(1);
+	assert(running(1) == &all[2] && all[2].cpu == 1);
+}
+
+/* What runs goes on until its time is over, though its equal waits, unless it is stopped. */
+static void test_goes_on(void)
+{
+	uint64_t n_switches;
+
+	begin(1);
+	ready(0, 3, 0);
+	ready(1, 3, 0);
+	n_switches = cpu_at(0)->n_context_switches;
+	play(QUANTUM / 2);
+	leave(0);
+	assert(running(0) == &all[0] && cpu_at(0)->n_context_switches == n_switches);
+	all[1].is_stopped = 1;
+	sched_unready(&all[1]);
+	leave(0);
+	assert(running(0) == &all[0]);
+	all[0].is_stopped = 1;
+	leave(0);
+	assert(running(0) == NULL);
+}
+
 int main(void)
 {
 	for (uint32_t n_cpus = 1; n_cpus <= 8; n_cpus++) {
@@ -204,5 +241,7 @@ int main(void)
 	}
 	test_priorities();
 	test_left_alone();
+	test_most_urgent();
+	test_goes_on();
 	return 0;
 }
