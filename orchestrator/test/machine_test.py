@@ -42,6 +42,16 @@ def test_known_machine(world):
     assert len(world.peer.orders) == 3
 
 
+def test_restart_refused(world):
+    """What only the kernel loads is not started afresh alone: why is told, and what helps."""
+    world.prepare()
+    world.peer.faults['kernel_loaded'] = 1
+    told = world.luctl('restart', 'ds', '--keys', world.dir + '/keys', code=4)
+    assert 'the kernel loads it' in told and 'luctl machine stop m' in told and 'description' not in told, told
+    job, = world.json('jobs')['jobs']
+    assert job['state'] == 'refused' and job['cause']['name'] == 'not-alone' and job['cause']['component'] == 'ds', job
+
+
 def test_snapshot(world):
     """A machine that was put back under one boot id is a new boot: nothing is taken for done."""
     world.prepare()

@@ -635,7 +635,8 @@ class Peer:
         for good, name in ((order.boot_id == self.boot_id, 'E_V_BOOT'),
                            (self.stated == self.root_serial, 'E_V_STATEMENT'),
                            (order.expires > time.time() + self.time_ahead, 'E_V_EXPIRED'),
-                           (order.n_signatures >= needs, 'E_V_CONTROL')):
+                           (order.n_signatures >= needs, 'E_V_CONTROL'),
+                           (order.action != RESTART or not self._fault('kernel_loaded'), 'E_PERM')):
             if not good:
                 self._refuse(request, 'ERROR_REFUSED', name, 'refused by the peer')
                 return False

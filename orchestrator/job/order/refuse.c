@@ -21,6 +21,31 @@ const char *job_hint(const Wire__Cause *cause)
 	return hint_of(cause->name);
 }
 
+/*
+ * A restart is refused so where nobody but the kernel can start the service, with the whole machine. What the machine says
+ * of E_PERM is meant for what services ask of the kernel.
+ */
+static bool refuse_restart(struct job *job, const Wire__Error *error)
+{
+	const char *name = machine_row(job->machine)->name;
+	struct failure failure;
+	char remedy[sizeof(failure.remedy)];
+
+	if (job->row.kind != JOB_RESTART || !error->cause ||
+	        strcmp(error->cause->name, "E_PERM") != 0) {
+		return false;
+	}
+	snprintf(remedy, sizeof(remedy),
+	        "start the machine anew: `luctl machine stop %.64s`, then `luctl machine start "
+	        "%.64s`",
+	        name, name);
+	failure_set(&failure, "not-alone", job->row.service, remedy,
+	        "%s cannot be started afresh alone: the kernel loads it when the machine starts",
+	        job->row.service);
+	job_fail(job, JOB_REFUSED, &failure);
+	return true;
+}
+
 /* The machine's own hint is nearer to the fact than ours from the table. */
 static void refuse_end(struct job *job, const Wire__Error *error)
 {
@@ -33,6 +58,9 @@ static void refuse_end(struct job *job, const Wire__Error *error)
 	struct failure failure;
 
 	if (job_sign_again(job, error->cause)) {
+		return;
+	}
+	if (refuse_restart(job, error)) {
 		return;
 	}
 	/* What is refused of a confirm is no refusal of what runs: job_fail() knows. */
