@@ -102,8 +102,7 @@ void machine_on_event(const Machine__Event *event, void *arg)
 }
 
 /* Calls fn for each collected event until it returns non-zero. */
-typedef int (*machine_event_fn)(
-        struct machine *machine, const Machine__Event *event, const uint8_t *packed, size_t size);
+typedef int (*machine_event_fn)(struct machine *machine, const Machine__Event *event);
 
 static int machine_events_each(struct machine *machine, machine_event_fn fn)
 {
@@ -118,7 +117,7 @@ static int machine_events_each(struct machine *machine, machine_event_fn fn)
 		memcpy(&size, at, sizeof(size));
 		event = machine__event__unpack(NULL, size, at + sizeof(size));
 		if (event) {
-			r = fn(machine, event, at + sizeof(size), size);
+			r = fn(machine, event);
 			machine__event__free_unpacked(event, NULL);
 		}
 		at += sizeof(size) + size;
@@ -163,8 +162,7 @@ static int machine_change_record(struct machine *machine, const Machine__Event *
  * machine_on_flush() should that fail. What was recorded before a lost acknowledgement is there
  * already.
  */
-static int machine_event_record(
-        struct machine *machine, const Machine__Event *event, const uint8_t *packed, size_t size)
+static int machine_event_record(struct machine *machine, const Machine__Event *event)
 {
 	struct event_row row = {
 	        .machine = machine->row.id,
@@ -175,6 +173,8 @@ static int machine_event_record(
 	};
 	int r;
 
+	store_event_of(
+	        event->body_case == MACHINE__EVENT__BODY_RESULT ? event->result : NULL, &row);
 	machine->row.event_seq = event->seq;
 	if (event->body_case == MACHINE__EVENT__BODY_METRICS ||
 	        event->body_case == MACHINE__EVENT__BODY_STEP) {
@@ -182,7 +182,7 @@ static int machine_event_record(
 	}
 	r = event->body_case == MACHINE__EVENT__BODY_CHANGE
 	            ? machine_change_record(machine, event)
-	            : store_event_insert(machine->machines->db, &row, packed, size);
+	            : store_event_insert(machine->machines->db, &row);
 	machine->until_trim -= machine->until_trim > 0;
 	return r == DB_E_EXISTS ? 0 : err_up(r);
 }
@@ -254,8 +254,7 @@ static void machine_on_restarted(struct machine *machine)
  * Only after it is recorded: the owner acts on results, and what it does must not be ahead of the
  * record.
  */
-static int machine_event_tell(
-        struct machine *machine, const Machine__Event *event, const uint8_t *packed, size_t size)
+static int machine_event_tell(struct machine *machine, const Machine__Event *event)
 {
 	const struct machines *machines = machine->machines;
 

@@ -74,12 +74,12 @@ static int events_make(struct db *db, void *arg)
 	struct event_row event = {.machine = machine->id, .boot_id = UINT64_MAX};
 
 	for (event.seq = 1; event.seq <= 10; event.seq++) {
-		assert(store_event_insert(db, &event, "e", 1) == 0);
+		assert(store_event_insert(db, &event) == 0);
 	}
 	event.seq = 4;
-	assert(store_event_insert(db, &event, "e", 1) == DB_E_EXISTS);
+	assert(store_event_insert(db, &event) == DB_E_EXISTS);
 	event.line = 1;
-	assert(store_event_insert(db, &event, "e", 1) == 0);
+	assert(store_event_insert(db, &event) == 0);
 	assert(store_event_trim(db, machine->id, 3) == 0);
 	return 0;
 }

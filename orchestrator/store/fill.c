@@ -23,7 +23,6 @@
 #define FILL_HEAD 3208
 #define FILL_ORDER 2280
 #define FILL_CONFIRM 2024
-#define FILL_EVENT 50
 #define FILL_EVENTS_KEPT 100
 /* What they are made of, in variants and results. */
 #define FILL_COMMIT 7
@@ -43,8 +42,6 @@ struct fill_result {
 	Machine__Phase phases[FILL_PHASES], *all[FILL_PHASES];
 	uint8_t commit[STORE_COMMIT_SIZE], sealed[STORE_SEALED_SIZE], build[32];
 };
-
-static const uint8_t fill_bytes[FILL_EVENT] = {1, 2, 3};
 
 static int fill_releases(struct fill *fill)
 {
@@ -181,9 +178,11 @@ static int fill_order(struct fill *fill, uint32_t action, size_t size)
 	if (!r) {
 		r = store_order_update(fill->db, order);
 	}
-	event.seq = order->txn;
-	return r ? err_fold(r)
-	         : err_fold(store_event_insert(fill->db, &event, fill_bytes, FILL_EVENT));
+	event.seq = event.txn = order->txn;
+	event.epoch = 1;
+	event.action = action;
+	snprintf(event.service, sizeof(event.service), "%s", fill->job.service);
+	return r ? err_fold(r) : err_fold(store_event_insert(fill->db, &event));
 }
 
 /* Times as a machine has them, ns. */

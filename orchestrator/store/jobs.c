@@ -10,6 +10,7 @@
 #include "orchestrator/store/jobs.h"
 
 #include <assert.h>
+#include <stdio.h>
 
 #include "orchestrator/store/priv.h"
 
@@ -425,15 +426,28 @@ int store_order_accepted(
 	        "iii", machine, (int64_t)boot_id, (int64_t)line));
 }
 
-/* A machine repeats events until they are acknowledged: DB_E_EXISTS is how a repeat looks. */
-int store_event_insert(
-        struct db *db, const struct event_row *row, const void *body, size_t body_size)
+/* What a machine says may be of any length. */
+void store_event_of(const Machine__Result *result, struct event_row *row)
 {
-	struct store_bytes bytes = {body, body_size};
+	if (!result) {
+		return;
+	}
+	row->epoch = result->epoch;
+	row->txn = result->txn;
+	row->action = result->action;
+	row->outcome = (uint32_t)result->outcome;
+	row->generation = result->generation;
+	snprintf(row->service, sizeof(row->service), "%s", result->service);
+}
+
+/* A machine repeats events until they are acknowledged: DB_E_EXISTS is how a repeat looks. */
+int store_event_insert(struct db *db, const struct event_row *row)
+{
+	struct store_bytes none = {"", 0};
 	struct event_row seen = *row;
 
 	seen.seen_us = store_now_usec();
-	return err_up(store_insert(db, STORE_event, &seen, &bytes));
+	return err_up(store_insert(db, STORE_event, &seen, &none));
 }
 
 /* Counted by rows: what lud keeps of a machine has a bound, however much it says. */

@@ -115,9 +115,10 @@ int __must_check store_order_highest(
 int __must_check store_order_accepted(
         struct db *db, int64_t machine, uint64_t boot_id, uint64_t line, struct order_row *ret);
 
-/* Keeps a packed machine.Event. DB_E_EXISTS when it was recorded before. */
-int __must_check store_event_insert(
-        struct db *db, const struct event_row *row, const void *body, size_t body_size);
+/* DB_E_EXISTS when it was recorded before. */
+int __must_check store_event_insert(struct db *db, const struct event_row *row);
+/* What an event says of a result, which may be none (NULL). */
+void store_event_of(const Machine__Result *result, struct event_row *row);
 /* Forgets all but the newest `kept` events of a machine. */
 int __must_check store_event_trim(struct db *db, int64_t machine, int64_t kept);
 

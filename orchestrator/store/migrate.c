@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "host/base/file.h"
+#include "orchestrator/store/jobs.h"
 #include "orchestrator/store/message.h"
 #include "orchestrator/store/priv.h"
 
@@ -268,6 +269,58 @@ int store_migrate_messages(struct db *db)
 		        db, &message_measure, "SELECT release, measured FROM protections");
 	}
 	return r ? err_up(r) : err_up(migrate_empty(db));
+}
+
+struct migrate_event {
+	struct event_row row;
+	uint8_t *body;
+	size_t size;
+};
+
+static int migrate_event_row(sqlite3_stmt *row, void *arg)
+{
+	struct migrate_event *event = arg;
+
+	event->row = (struct event_row){.id = sqlite3_column_int64(row, 0)};
+	event->body = db_column_blob_new(row, 1, &event->size);
+	return 0;
+}
+
+/* What is no event, and what no column has, goes: there are as many as record.events, and older ones went, too. */
+static int migrate_event(struct db *db, struct migrate_event *at)
+{
+	Machine__Event *event = machine__event__unpack(NULL, at->size, at->body);
+	struct event_row *row = &at->row;
+
+	if (event) {
+		store_event_of(
+		        event->body_case == MACHINE__EVENT__BODY_RESULT ? event->result : NULL,
+		        row);
+		machine__event__free_unpacked(event, NULL);
+	}
+	return err_fold(db_run(db,
+	        "UPDATE events SET body = x'', epoch = ?, txn = ?, action = ?, outcome = ?,"
+	        " service = ?, generation = ? WHERE id = ?",
+	        "iiiitii", (int64_t)row->epoch, (int64_t)row->txn, (int64_t)row->action,
+	        (int64_t)row->outcome, row->service, (int64_t)row->generation, row->id));
+}
+
+int store_migrate_events(struct db *db)
+{
+	struct migrate_event event = {.row = {.id = 0}};
+	int r;
+
+	while (!(r = db_query(db, migrate_event_row, &event,
+	                 "SELECT id, body FROM events WHERE id > ? ORDER BY id LIMIT 1", "i",
+	                 event.row.id))) {
+		_cleanup_(freep) uint8_t *body = event.body;
+
+		r = migrate_event(db, &event);
+		if (r) {
+			break;
+		}
+	}
+	return r == DB_E_NONE ? 0 : err_up(r);
 }
 
 int store_leftovers_count(struct db *db, int64_t *ret_n)

@@ -455,6 +455,54 @@ static void test_leftovers(const char *dir)
 	db_close(db);
 }
 
+#define EVENTS_UNTIL 34
+
+static int fill_events(struct db *db, void *arg)
+{
+	Machine__Event event = MACHINE__EVENT__INIT;
+	Machine__ServiceChange change = MACHINE__SERVICE_CHANGE__INIT;
+	struct packed *p = arg;
+	static const char sql[] =
+	        "INSERT INTO events(machine, boot_id, seq, clock_ns, seen_us, body)"
+	        " SELECT 1, 5, 1 + count(*), 3, 4, ? FROM events";
+
+	p->result.epoch = UINT64_MAX;
+	p->result.action = 3;
+	p->result.outcome = MACHINE__OUTCOME__OUTCOME_COMMITTED;
+	p->result.generation = 9;
+	event.body_case = MACHINE__EVENT__BODY_RESULT;
+	event.result = &p->result;
+	put_bytes(db, sql, &event);
+	event.body_case = MACHINE__EVENT__BODY_CHANGE;
+	event.change = &change;
+	put_bytes(db, sql, &event);
+	assert(db_run(db, sql, "b", "\x01\x02", (size_t)2) == 0);
+	return 0;
+}
+
+/* Of a packed result there are columns; other events stay as numbers. */
+static void test_events(const char *dir)
+{
+	_cleanup_(freep) char *path = text_format("%s/events", dir);
+	struct failure failure = {0};
+	struct packed packed;
+	struct db *db;
+
+	packed_make(path, PACKED_UNTIL - 1, &packed);
+	assert(store_open_version(path, EVENTS_UNTIL - 1, &db, &failure) == 0);
+	assert(db_txn(db, fill_events, &packed) == 0);
+	db_close(db);
+	assert(store_open(path, &db, &failure) == 0);
+	assert(number(db, "SELECT count(*) * 100 + sum(seq) FROM events WHERE body = x''") == 306);
+	assert(number(db, "SELECT epoch = -1 AND txn = 41 AND action = 3 AND generation = 9"
+	                  " AND outcome > 0 AND service = 'ds' AND clock_ns = 3 AND seen_us = 4"
+	                  " FROM events WHERE seq = 1") == 1);
+	assert(number(db,
+	               "SELECT count(*) FROM events WHERE seq > 1 AND epoch = 0 AND txn = 0"
+	               " AND action = 0 AND outcome = 0 AND service = '' AND generation = 0") == 2);
+	db_close(db);
+}
+
 static int fill_large(struct db *db, void *arg)
 {
 	return err_fold(db_run(db,
@@ -508,6 +556,7 @@ int main(int argc, char **argv)
 		test_later(dir);
 		test_killed(dir);
 		test_leftovers(dir);
+		test_events(dir);
 	}
 	assert(dir_remove(dir) == 0);
 	return 0;

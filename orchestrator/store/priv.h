@@ -159,6 +159,7 @@ int __must_check store_result_whole(struct db *db, int64_t job);
 
 /* migrate.c: what no SQL can do for a step of the schema. Inside db_txn(). */
 int __must_check store_migrate_messages(struct db *db);
+int __must_check store_migrate_events(struct db *db);
 /* How many messages are left that no row could be made of; and they go. Inside db_txn(). */
 int __must_check store_leftovers_count(struct db *db, int64_t *ret_n);
 int __must_check store_leftovers_drop(struct db *db, void *arg);

@@ -144,6 +144,8 @@ static const struct {
                          "CREATE INDEX order_heads_size ON order_heads(size);"},
         [33] = {.after = "CREATE INDEX answers_principal ON answers(principal);"
                          "CREATE INDEX answers_at ON answers(at_us);"},
+        /* What was packed of an event has columns. */
+        [34] = {.fn = store_migrate_events},
         [28] = {.after = "CREATE INDEX plans_job ON plans(job);"},
         /* 2 and 4: crashed, and crashed too often. */
         [29] = {.after = "CREATE INDEX changes_machine ON changes(machine);"

@@ -280,7 +280,7 @@ static void test_open(const struct released *released, const char *path, int ver
 	}
 	assert(db_query_int(db, &n, "SELECT sum(seq) * 10 + sum(length(body)) FROM events", "") ==
 	        0);
-	assert(n == 833);
+	assert(n == 830);
 	assert(db_query_int(db, &n, "SELECT seq FROM sqlite_sequence WHERE name = 'events'", "") ==
 	        0);
 	assert(n == 2);

@@ -74,6 +74,7 @@ def test_stranger(world):
     orders, known = len(world.peer.orders), world.peer.machine_id
     world.kill()
     n_events, = record(world, 'SELECT count(*) FROM events')
+    assert record(world, "SELECT count(*) FROM events WHERE txn > 0 AND epoch > 0 AND service = 'ds' AND outcome > 0") != (0,)
     world.peer.reboot()
     world.peer.machine_id = os.urandom(16)
     world.peer.seq = 1000

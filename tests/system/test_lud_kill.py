@@ -35,8 +35,8 @@ def check_once(world, before, jobs, name='ds'):
         assert last or g['state'] == 'never ran', g
     assert len({g['job']['id'] for g in new}) == jobs, f'{jobs} jobs expected: {new}'
     assert after['generation'] == max([g['generation'] for g in committed] + [before['generation']])
-    results = [(e['result'].get('epoch', 0), e['result']['txn']) for e in world.events() if 'result' in e]
-    assert len(results) == len(set(results)), 'a transaction ended twice'
+    results = world.results()
+    assert results and len(results) == len(set(results)), 'a transaction ended twice'
     return after, committed
 
 
