@@ -14,7 +14,7 @@
  * A few machines are looked at in each turn, and a few variants, round and round: what that costs does not grow with either.
  * One is made at a time, and none for a machine that a job works on. A release of which none could be made (its kit is damaged,
  * the disk is full, there is no signer) is passed by, each time for twice as long, which is told with the cause: others have
- * theirs meanwhile, and jobs make their own.
+ * theirs meanwhile, and jobs make their own. Another root is a new start for these, too.
  */
 #include <dirent.h>
 #include <inttypes.h>
@@ -281,7 +281,21 @@ static bool prebuilt_root(struct prebuilt *prebuilt, bool *ret_changed)
 	return true;
 }
 
-/* False: all are thrown away, since they are for another root, or there is none. */
+/* Nothing is made, and nothing is passed by. */
+static void prebuilt_begin_anew(struct prebuilt *prebuilt)
+{
+	while (!TAILQ_EMPTY(&prebuilt->variants)) {
+		prebuilt_drop(TAILQ_FIRST(&prebuilt->variants));
+	}
+	while (!LIST_EMPTY(&prebuilt->troubles)) {
+		prebuilt_trouble_end(LIST_FIRST(&prebuilt->troubles));
+	}
+}
+
+/*
+ * False: all are thrown away, since they are for another root, or there is none. What could not be made under the one
+ * before is tried again, since a key may have been all that was missing.
+ */
 static bool prebuilt_keep(struct prebuilt *prebuilt)
 {
 	bool is_changed = false;
@@ -289,9 +303,7 @@ static bool prebuilt_keep(struct prebuilt *prebuilt)
 	if (prebuilt_root(prebuilt, &is_changed) && !is_changed) {
 		return true;
 	}
-	while (!TAILQ_EMPTY(&prebuilt->variants)) {
-		prebuilt_drop(TAILQ_FIRST(&prebuilt->variants));
-	}
+	prebuilt_begin_anew(prebuilt);
 	return false;
 }
 
@@ -423,12 +435,7 @@ struct prebuilt *prebuilt_free(struct prebuilt *prebuilt)
 	if (!prebuilt) {
 		return NULL;
 	}
-	while (!TAILQ_EMPTY(&prebuilt->variants)) {
-		prebuilt_drop(TAILQ_FIRST(&prebuilt->variants));
-	}
-	while (!LIST_EMPTY(&prebuilt->troubles)) {
-		prebuilt_trouble_end(LIST_FIRST(&prebuilt->troubles));
-	}
+	prebuilt_begin_anew(prebuilt);
 	event_free(prebuilt->timer);
 	free(prebuilt);
 	return NULL;
