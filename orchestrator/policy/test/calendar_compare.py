@@ -191,8 +191,8 @@ def is_skipped(program, expr, a, b):
 
 
 def is_given_up(base, expr, a, b):
-    """Has systemd read an expression that never elapses, and found no way to say so?"""
-    if a is not None or b != [] or not shutil.which('systemd-analyze'):
+    """Has systemd read an expression, and given up before it found when it elapses? That is no answer, and no reading of it is wrong."""
+    if a is not None or b is None or not shutil.which('systemd-analyze'):
         return False
     done = subprocess.run(['systemd-analyze', 'calendar', f'--base-time=@{base}', expr],
                           env=dict(os.environ, TZ='UTC', LC_ALL='C'), capture_output=True, text=True)
