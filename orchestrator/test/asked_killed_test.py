@@ -138,14 +138,20 @@ def is_well(world):
     assert status['record']['state'] == 'well', status['record']
 
 
-def asked(world, request, k):
-    """The request, of a lud that ends instead of the k-th call from here on. False: it came to no such call."""
+def mortal(world):
+    """lud anew, which ends at the k-th call from when k is written to the file that is returned."""
     die = os.path.join(world.dir, 'die')
     with contextlib.suppress(FileNotFoundError):
         os.unlink(die)
     world.kill()
     world.start(faults={'LIST': os.path.join(world.dir, 'calls'), 'DIE_IN': die})
     up(world)
+    return die
+
+
+def asked(world, request, k):
+    """The request, of a lud that ends instead of the k-th call from here on. False: it came to no such call."""
+    die = mortal(world)
     request.prepare(world)
     with open(die + '.new', 'w', encoding='ascii') as f:
         f.write('%d' % (n_calls(world) + k))
@@ -240,12 +246,7 @@ class Away:
 
 def ended(world, away, k):
     """SIGTERM, and kill -9 instead of the k-th call of lud's way out on its record. False: it came to no such call."""
-    die = os.path.join(world.dir, 'die')
-    with contextlib.suppress(FileNotFoundError):
-        os.unlink(die)
-    world.kill()
-    world.start(faults={'LIST': os.path.join(world.dir, 'calls'), 'DIE_IN': die})
-    up(world)
+    die = mortal(world)
     # Something is in the log of the record, and not in the record yet.
     world.luctl('hold', 'rs')
     world.luctl('unhold', 'rs')
