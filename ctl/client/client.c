@@ -1,32 +1,25 @@
 /*
- * One blocking conversation with lud. Frames and sessions are those of proto/frame; a message
+ * One blocking conversation with lud, over a stream (stream.h). Frames and sessions are those of proto/frame; a message
  * is unpacked into the client's own arena, checked (reply.c) and escaped (clean.c) before a
  * command sees it, and lives until the next call.
  *
- * The wait for an answer ends by client_wait_limit(), if nothing else ends it: jobs take their time. A lud that
+ * The wait for an answer ends by wait_limit(), if nothing else ends it: jobs take their time. A lud that
  * says nothing for a while is asked for its version, as a sign of life, and given up after
  * CLIENT_SILENT_MSEC. Ctrl-C and that limit end luctl and no job. Progress and log lines go to the caller's
  * function; an answer to another request, such as the version, is dropped.
  */
 #include "ctl/client/client.h"
 
-#include <errno.h>
-#include <inttypes.h>
-#include <libgen.h>
-#include <limits.h>
-#include <poll.h>
-#include <signal.h>
 #include <string.h>
 #include <sys/random.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "ctl/base/clean.h"
 #include "ctl/base/exits.h"
+#include "ctl/client/leave.h"
 #include "ctl/client/place.h"
 #include "ctl/client/reply.h"
+#include "ctl/client/stream.h"
+#include "ctl/client/wait.h"
 #include "proto/frame/arena.h"
 #include "proto/frame/session.h"
 
@@ -55,18 +48,12 @@
  * a client is one allocation and nothing is allocated while it is used.
  */
 struct client {
-	int fd;
-	char *path;
+	struct stream *stream;
 	struct session session;
 	struct frame_decoder decoder;
 	struct wire_arena arena;
 	uint64_t last_id;
-	uint64_t job;           /* that the newest news was about; 0: none */
-	const char *request_id; /* of the request that waits for its answer; "": none was given */
-	bool needs_key;         /* nobody but this luctl signs what it asks for */
-	bool is_stream;         /* its answer has no end but Ctrl-C */
-	bool is_many;           /* it was about others, too */
-	char waits[240];        /* what is known of why it is not over */
+	struct leave leave; /* of the request that waits for its answer */
 	unsigned int quiet_msec;
 	int stop_fd; /* readable: the wait for an answer ends; -1: none */
 	uint8_t buffer[2 * FRAME_SIZE_MAX];
@@ -74,44 +61,10 @@ struct client {
 	uint8_t arena_bytes[CLIENT_ARENA_SIZE] __attribute__((aligned(16)));
 };
 
-/* When luctl gives up waiting, by the monotonic clock, and how long that was. One for the program. */
-static int64_t client_deadline_msec;
-static uint32_t client_limit_msec;
-
-static int64_t client_now_msec(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * INT64_C(1000) + now.tv_nsec / 1000000;
-}
-
-void client_wait_limit(uint32_t msec)
-{
-	if (!client_limit_msec) {
-		client_limit_msec = msec;
-		client_deadline_msec = client_now_msec() + msec;
-	}
-}
-
-/* Set by Ctrl-C and never cleared: luctl ends at its next wait. */
-static volatile sig_atomic_t client_interrupted;
-
-static void client_on_interrupt(int signal)
-{
-	client_interrupted = 1;
-}
-
-bool client_is_interrupted(void)
-{
-	return client_interrupted;
-}
-
 void client_closep(struct client **client)
 {
 	if (*client) {
-		close((*client)->fd);
-		free((*client)->path);
+		stream_closep(&(*client)->stream);
 		free(*client);
 	}
 }
@@ -122,29 +75,24 @@ void client_closep(struct client **client)
  */
 static int client_lost(const struct client *client, const char *what)
 {
-	return ctl_fail(CTL_UNREACHABLE, client->path,
+	return ctl_fail(CTL_UNREACHABLE, stream_name(client->stream),
 	        "open jobs continue in lud; `luctl history` will show their outcomes", "%s", what);
 }
 
-/*
- * Send all bytes. A lud that does not read blocks this for as long as its socket is full;
- * requests are small, so it does not happen to a lud that works.
- */
 static int client_write(struct client *client, const uint8_t *bytes, size_t len)
 {
-	while (len) {
-		ssize_t n = send(client->fd, bytes, len, MSG_NOSIGNAL);
+	return stream_write(client->stream, bytes, len)
+	               ? CTL_OK
+	               : client_lost(client, stream_why(client->stream));
+}
 
-		if (n < 0 && errno == EINTR) {
-			continue;
-		}
-		if (n < 0) {
-			return client_lost(client, "the connection to lud is broken");
-		}
-		bytes += n;
-		len -= n;
-	}
-	return CTL_OK;
+/* The time to wait is over. */
+static int client_waited(const struct client *client)
+{
+	_cleanup_(ctl_freep) char *why =
+	        ctl_format("not over after %g s", wait_limit_msec() / 1000.0);
+
+	return leave_now(&client->leave, CTL_WAITED, why);
 }
 
 /*
@@ -152,80 +100,6 @@ static int client_write(struct client *client, const uint8_t *bytes, size_t len)
  * nothing is copied.
  */
 static int client_send(struct client *client, Control__Request *request);
-
-/* luctl goes before lud said which job it is, if it is one: that can be found out. */
-static int client_leave_early(const struct client *client, enum ctl_exit code, const char *why)
-{
-	_cleanup_(ctl_freep) char *remedy =
-	        *client->request_id
-	                ? ctl_format("the same with --request-id %s shows what became of it",
-	                          client->request_id)
-	                : ctl_format("`luctl jobs` and `luctl history` show whether lud took it; "
-	                             "with --request-id "
-	                             "the same can be asked again and is done once");
-
-	return ctl_fail(code, "", remedy, "%s; lud has not answered yet", why);
-}
-
-/*
- * luctl goes, and takes the control key with it: a job that has not been signed yet ends without. Whether this one was
- * is not known here.
- */
-static int client_leave_unsigned(const struct client *client, enum ctl_exit code, const char *why)
-{
-	_cleanup_(ctl_freep) char *remedy = ctl_format(
-	        "`luctl job cancel %" PRIu64 "` ends it now; then give the command again, "
-	        "and let it run",
-	        client->job);
-	_cleanup_(ctl_freep) char *text = ctl_format(
-	        "%s; job %" PRIu64 " is with lud, and fails if it was not signed yet%s%s%s", why,
-	        client->job, *client->waits ? " (" : "", client->waits, *client->waits ? ")" : "");
-
-	return ctl_fail_as(&(struct ctl_fault){code, "", text, remedy, "", client->job}, false);
-}
-
-/* luctl goes before the job is over, which nothing happens to: says why, and how to come back. */
-static int client_leave(const struct client *client, enum ctl_exit code, const char *why)
-{
-	_cleanup_(ctl_freep) char *remedy =
-	        client->is_many ? ctl_format("`luctl jobs` lists them, `luctl job show %" PRIu64
-	                                     " --wait` waits for the last one",
-	                                  client->job)
-	                        : ctl_format("`luctl job show %" PRIu64 " --wait` waits for it",
-	                                  client->job);
-	_cleanup_(ctl_freep) char *text =
-	        ctl_format("%s; job %" PRIu64 " goes on in lud%s%s%s", why, client->job,
-	                *client->waits ? " (" : "", client->waits, *client->waits ? ")" : "");
-
-	if (client->is_stream) {
-		return code;
-	}
-	if (!client->job) {
-		return client_leave_early(client, code, why);
-	}
-	if (client->needs_key) {
-		return client_leave_unsigned(client, code, why);
-	}
-	return ctl_fail_as(&(struct ctl_fault){code, "", text, remedy, "", client->job}, false);
-}
-
-/* The time to wait is over. */
-static int client_waited(const struct client *client)
-{
-	_cleanup_(ctl_freep) char *why =
-	        ctl_format("not over after %g s", client_limit_msec / 1000.0);
-
-	return client_leave(client, CTL_WAITED, why);
-}
-
-/* How long to sleep for news; 0: the time to wait is over. */
-static int client_pause_msec(void)
-{
-	int64_t left =
-	        client_limit_msec ? client_deadline_msec - client_now_msec() : CLIENT_PULSE_MSEC;
-
-	return left <= 0 ? 0 : left < CLIENT_PULSE_MSEC ? (int)left : CLIENT_PULSE_MSEC;
-}
 
 /* Nothing came for a while: asks whether lud is there at all. */
 static int client_pulse(struct client *client)
@@ -250,59 +124,55 @@ void client_stop_at(struct client *client, int fd)
 bool client_can_connect(const char *path)
 {
 	_cleanup_(ctl_freep) char *place = path ? ctl_format("%s", path) : place_socket();
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	bool can;
 
-	strncpy(address.sun_path, place, sizeof(address.sun_path) - 1);
-	can = connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0 ||
-	      (errno != ENOENT && errno != ECONNREFUSED);
-	close(fd);
-	return can;
+	return stream_can_open_socket(place);
 }
 
-/* Reads once. msec < 0: as long as lud gives signs of life. */
-static int client_read(struct client *client, int msec)
+/* Takes what has come. */
+static int client_take(struct client *client)
 {
-	struct pollfd fds[] = {
-	        {.fd = client->fd, .events = POLLIN}, {.fd = client->stop_fd, .events = POLLIN}};
 	size_t room;
 	uint8_t *space = frame_decoder_space(&client->decoder, &room);
-	int pause = msec < 0 ? client_pause_msec() : msec;
-	ssize_t n;
+	ssize_t n = stream_read(client->stream, space, room);
 
-	if (!pause) {
-		return client_waited(client);
-	}
-	n = client_interrupted ? -1 : poll(fds, 2, pause);
-	if (client_interrupted) {
-		return client_leave(client, CTL_INTERRUPTED, "interrupted");
-	}
-	if (n > 0 && fds[1].revents) {
-		return CLIENT_STOPPED;
-	}
-	if (n == 0 && msec < 0) {
-		return pause == CLIENT_PULSE_MSEC ? client_pulse(client) : CTL_OK;
-	}
-	if (n == 0) {
-		return client_lost(client, "lud does not answer");
-	}
 	client->quiet_msec = 0;
-	n = read(client->fd, space, room);
-	if (n < 0 && (errno == EINTR || errno == EAGAIN)) {
-		return CTL_OK;
-	}
-	if (n <= 0) {
-		return client_lost(client, "lud closed the connection");
+	if (n < 0) {
+		return client_lost(client, stream_why(client->stream));
 	}
 	frame_decoder_added(&client->decoder, n);
 	return CTL_OK;
 }
 
+/* Reads once. msec < 0: as long as lud gives signs of life. */
+static int client_read(struct client *client, int msec)
+{
+	int pause = msec < 0 ? wait_left_msec(CLIENT_PULSE_MSEC) : msec;
+
+	if (!pause) {
+		return client_waited(client);
+	}
+	switch (stream_wait(client->stream, client->stop_fd, pause)) {
+	case STREAM_INTERRUPTED:
+		return leave_now(&client->leave, CTL_INTERRUPTED, "interrupted");
+	case STREAM_STOPPED:
+		return CLIENT_STOPPED;
+	case STREAM_QUIET:
+		if (msec >= 0) {
+			return client_lost(client, "lud does not answer");
+		}
+		return pause == CLIENT_PULSE_MSEC ? client_pulse(client) : CTL_OK;
+	case STREAM_BYTES:
+	case _STREAM_EVENT_N:
+		break;
+	}
+	return client_take(client);
+}
+
 /* lud ended the greeting because no version is common to both. */
 static int client_refused(const struct client *client)
 {
-	return ctl_fail(CTL_UNREACHABLE, client->path, "use the luctl that came with this lud",
+	return ctl_fail(CTL_UNREACHABLE, stream_name(client->stream),
+	        "use the luctl that came with this lud",
 	        "lud speaks protocol %u to %u, this luctl speaks %u",
 	        client->session.peer.min_version, client->session.peer.max_version,
 	        CLIENT_PROTOCOL);
@@ -369,46 +239,18 @@ static int client_hello(struct client *client)
 	return code;
 }
 
-/*
- * Connect to client->path. The remedy depends on the cause: a socket that this user may not
- * open, or no lud behind it.
- */
-static int client_connect(struct client *client)
-{
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
-
-	if (strlen(client->path) >= sizeof(address.sun_path)) {
-		return ctl_fail(CTL_USAGE, client->path, "give a shorter path with --socket",
-		        "the path is too long for a socket");
-	}
-	strcpy(address.sun_path, client->path);
-	client->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (client->fd < 0 ||
-	        connect(client->fd, (struct sockaddr *)&address, sizeof(address)) < 0) {
-		return ctl_fail(CTL_UNREACHABLE, client->path,
-		        errno == EACCES ? "ask as root or as the user that lud runs as"
-		                        : "start lud (`make up`, or the lud service), or name its "
-		                          "socket with --socket",
-		        "cannot reach lud: %s", strerror(errno));
-	}
-	return CTL_OK;
-}
-
 int client_open(const char *path, struct client **ret_client)
 {
-	/* Without SA_RESTART: a wait ends. */
-	static const struct sigaction interrupt = {.sa_handler = client_on_interrupt};
 	_cleanup_(client_closep) struct client *client = ctl_zero(sizeof(*client));
+	_cleanup_(ctl_freep) char *place = path ? ctl_format("%s", path) : place_socket();
 	int code;
 
-	sigaction(SIGINT, &interrupt, NULL);
-	client->fd = -1;
+	wait_for_interrupt();
 	client->stop_fd = -1;
-	client->request_id = "";
-	client->path = path ? ctl_format("%s", path) : place_socket();
+	client->leave.request_id = "";
 	frame_decoder_init(&client->decoder, client->buffer, sizeof(client->buffer));
 	wire_arena_init(&client->arena, client->arena_bytes, sizeof(client->arena_bytes));
-	code = client_connect(client);
+	code = stream_open_socket(place, &client->stream);
 	if (code == CTL_OK) {
 		code = client_hello(client);
 	}
@@ -432,7 +274,7 @@ static int client_tell_error(const struct client *client, const Wire__Error *err
 		        "lud rejected the request (class %d)", error->class_);
 	}
 	return ctl_fail_as(&(struct ctl_fault){exits_of_error(error), cause->component,
-	                           cause->message, error->hint, cause->name, client->job},
+	                           cause->message, error->hint, cause->name, client->leave.job},
 	        false);
 }
 
@@ -481,46 +323,20 @@ static int client_send(struct client *client, Control__Request *request)
 	return client_write(client, client->out, session_seal(&client->session, client->out, len));
 }
 
-/* What is said of the job when luctl leaves it: the newest notice, or the step that it is in. */
-static void client_note(struct client *client, const Control__Progress *news)
-{
-	client->is_many = client->is_many || (client->job && client->job != news->job);
-	client->job = news->job;
-	if (*news->notice) {
-		snprintf(client->waits, sizeof(client->waits), "%s", news->notice);
-	} else if (*news->step) {
-		snprintf(client->waits, sizeof(client->waits), "in step %s", news->step);
-	}
-}
-
-/* Whether a control key may have to sign it, by luctl, when its turn has come. */
-static bool client_needs_key(const Control__Request *request)
-{
-	int kind = request->body_case;
-
-	return kind == CONTROL__REQUEST__BODY_RESTART ||
-	       (kind == CONTROL__REQUEST__BODY_MACHINE_STOP && !request->machine_stop->force) ||
-	       (kind == CONTROL__REQUEST__BODY_UPDATE && request->update->accept_loss) ||
-	       (kind == CONTROL__REQUEST__BODY_ROLLBACK && request->rollback->accept_loss);
-}
-
 int client_call(struct client *client, Control__Request *request, client_news_fn news, void *arg,
         const Control__Reply **ret_reply)
 {
 	const Control__FromLud *from = NULL;
 	int code = client_send(client, request);
 
-	client->request_id = request->request_id;
-	client->needs_key = client_needs_key(request);
-	client->is_stream = request->body_case == CONTROL__REQUEST__BODY_LOG_FOLLOW &&
-	                    request->log_follow->follow;
+	leave_begin(&client->leave, request);
 	while (code == CTL_OK) {
 		code = client_receive(client, &from);
 		if (code != CTL_OK) {
 			break;
 		}
 		if (from->body_case == CONTROL__FROM_LUD__BODY_PROGRESS) {
-			client_note(client, from->progress);
+			leave_note(&client->leave, from->progress);
 		}
 		if (from->body_case != CONTROL__FROM_LUD__BODY_REPLY) {
 			if (news) {

@@ -19,24 +19,16 @@ bool client_can_connect(const char *path);
 /* From now on client_call() ends as soon as the descriptor is readable, too: with CTL_OK and no answer, NULL. */
 void client_stop_at(struct client *client, int fd);
 
-/* Whether Ctrl-C was pressed, since the first client_open(). */
-bool client_is_interrupted(void);
-
 /* Strings come as lud sends them, for JSON; without this they come fit for a terminal. */
 void client_keep_raw(void);
-
-/*
- * From now on luctl waits no longer than so long for an answer, whatever it is that it waits for; the first call
- * counts. CTL_WAITED then, after it was told how to come back.
- */
-void client_wait_limit(uint32_t msec);
 
 /* What lud sends before its answer; messages live until the return. */
 typedef void (*client_news_fn)(const Control__FromLud *from, void *arg);
 
 /*
  * Sends a request and waits for its answer, which lives until the next call. CTL_OK, or the
- * exit code of an error that was told (lud's refusals included). news may be NULL.
+ * exit code of an error that was told (lud's refusals included); CTL_WAITED where wait_limit() (wait.h) ends it, after it was
+ * told how to come back. news may be NULL.
  */
 int client_call(struct client *client, Control__Request *request, client_news_fn news, void *arg,
         const Control__Reply **ret_reply);

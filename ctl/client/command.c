@@ -10,6 +10,7 @@
 #include "ctl/base/answer.h"
 #include "ctl/base/json.h"
 #include "ctl/client/place.h"
+#include "ctl/client/wait.h"
 #include "host/text/hex.h"
 
 /* There is one field beside the id: an answer has one kind. */
@@ -86,7 +87,7 @@ int command_ask(const struct options *options, Control__Request *request, client
 	if (code != CTL_OK) {
 		return code;
 	}
-	client_wait_limit(options->wait_ms ? options->wait_ms : CMDLINE_WAIT_MSEC);
+	wait_limit(options->wait_ms ? options->wait_ms : CMDLINE_WAIT_MSEC);
 	code = client_open(options->socket, ret_client);
 	request->reason = (char *)options->reason;
 	request->override = override;

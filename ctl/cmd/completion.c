@@ -11,6 +11,7 @@
 
 #include "ctl/base/answer.h"
 #include "ctl/client/client.h"
+#include "ctl/client/wait.h"
 #include "ctl/cmd/cmd.h"
 #include "ctl/cmdline/complete.h"
 
@@ -97,7 +98,7 @@ static void completion_ask(const struct complete *what, const char *typed)
 	names.service = (char *)what->service;
 	request.body_case = CONTROL__REQUEST__BODY_NAMES;
 	request.names = &names;
-	client_wait_limit(COMPLETION_WAIT_MSEC);
+	wait_limit(COMPLETION_WAIT_MSEC);
 	if (client_open(what->socket, &client) != CTL_OK ||
 	        client_call(client, &request, NULL, NULL, &reply) != CTL_OK) {
 		return;

@@ -9,6 +9,7 @@
 #include "ctl/base/answer.h"
 #include "ctl/base/json.h"
 #include "ctl/client/client.h"
+#include "ctl/client/wait.h"
 
 /* Lines of before that are printed without --limit. */
 #define LOG_BACKLOG_DEFAULT 100
@@ -92,5 +93,5 @@ int cmd_log(const struct options *options)
 	if (code == CTL_OK) {
 		code = client_call(client, &request, log_on_news, &view, &reply);
 	}
-	return options->follow && client_is_interrupted() ? CTL_OK : code;
+	return options->follow && wait_is_interrupted() ? CTL_OK : code;
 }

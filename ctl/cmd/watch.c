@@ -26,6 +26,7 @@
 #include "ctl/base/text.h"
 #include "ctl/base/tone.h"
 #include "ctl/client/client.h"
+#include "ctl/client/wait.h"
 
 #define WATCH_RETRY_MSEC 200
 #define WATCH_RUN_SIZE 40
@@ -213,7 +214,7 @@ static int watch_run(struct watch *watch)
 	while (true) {
 		int code = watch_once(watch);
 
-		if (client_is_interrupted()) {
+		if (wait_is_interrupted()) {
 			return CTL_OK;
 		}
 		if (watch->is_cut) {

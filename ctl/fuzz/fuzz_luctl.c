@@ -13,6 +13,7 @@
 #include "ctl/client/client.h"
 #include "ctl/client/place.h"
 #include "ctl/client/reply.h"
+#include "ctl/client/wait.h"
 #include "ctl/cmd/cmd.h"
 #include "ctl/cmdline/cmdline.h"
 #include "proto/frame/arena.h"
@@ -60,12 +61,12 @@ void client_stop_at(struct client *client, int fd)
 {
 }
 
-void client_wait_limit(uint32_t msec)
+void wait_limit(uint32_t msec)
 {
 }
 
 /* So that a watch ends when lud does. */
-bool client_is_interrupted(void)
+bool wait_is_interrupted(void)
 {
 	return true;
 }
