@@ -36,13 +36,13 @@ struct control *control_free(struct control *control)
 }
 
 struct control_client *control_client_new(struct control *control, const struct principal *who,
-        unsigned int roles, const struct control_ops *ops, void *arg)
+        const struct access_rights *rights, const struct control_ops *ops, void *arg)
 {
 	struct control_client *client = mem_zero(sizeof(*client));
 
 	client->control = control;
 	client->who = *who;
-	client->roles = roles;
+	access_rights_copy(rights, &client->rights);
 	client->ops = ops;
 	client->arg = arg;
 	client->backup = -1;
@@ -65,13 +65,15 @@ struct control_client *control_client_free(struct control_client *client)
 	control_client_forget(client);
 	LIST_REMOVE(client, link);
 	fd_closep(&client->backup);
+	access_rights_fini(&client->rights);
 	free(client);
 	return NULL;
 }
 
-void control_client_roles(struct control_client *client, unsigned int roles)
+void control_client_rights(struct control_client *client, const struct access_rights *rights)
 {
-	client->roles = roles;
+	access_rights_fini(&client->rights);
+	access_rights_copy(rights, &client->rights);
 }
 
 enum control_load control_client_load(const struct control_client *client)

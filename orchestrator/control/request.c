@@ -119,7 +119,7 @@ static bool control_override_ok(struct control_client *client, const Control__Re
 		control_refuse(client, request->id, WIRE__ERROR_CLASS__ERROR_INVALID, &unknown);
 		return false;
 	}
-	if (access_role_for(client->roles, ACCESS_OVERRIDE) == ACCESS_NOBODY) {
+	if (access_role_for(client->rights.everywhere, ACCESS_OVERRIDE) == ACCESS_NOBODY) {
 		control_refuse_role(client, request->id, ACCESS_OVERRIDE);
 		return false;
 	}
@@ -127,14 +127,14 @@ static bool control_override_ok(struct control_client *client, const Control__Re
 		control_refuse(client, request->id, WIRE__ERROR_CLASS__ERROR_INVALID, &reason);
 		return false;
 	}
-	client->who.role = access_role_for(client->roles, ACCESS_OVERRIDE);
+	client->who.role = access_role_for(client->rights.everywhere, ACCESS_OVERRIDE);
 	return true;
 }
 
 /* Whether whoever asks has a role that is enough, the least of which counts; false: it was refused. */
 static bool control_may(struct control_client *client, const struct control_rule *rule, uint64_t id)
 {
-	client->who.role = access_role_for(client->roles, rule->role);
+	client->who.role = access_role_for(client->rights.everywhere, rule->role);
 	if (client->who.role == ACCESS_NOBODY) {
 		control_refuse_role(client, id, rule->role);
 		return false;

@@ -13,11 +13,11 @@
 #define CHECK_STANDING_USEC (60 * CHECK_SEC)
 
 /* Keys that must be there, in every mapping that is. */
-static void check_required(const struct tree_node *node, struct policy_errors *errors)
+void tree_check_required(const struct tree_node *node, struct policy_errors *errors)
 {
 	char path[POLICY_PATH_SIZE];
 
-	for (int row = POLICY_ROOT + 1; row < _POLICY_ROW_N; row++) {
+	for (int row = POLICY_ROOT + 1; row < _POLICY_ALL_N; row++) {
 		if (!node->is_list && !node->is_invalid && tree_keys[row].above == node->row &&
 		        tree_keys[node->row].type == TREE_MAP && tree_keys[row].need == TREE_MUST &&
 		        !tree_node_given(node, row)) {
@@ -26,7 +26,7 @@ static void check_required(const struct tree_node *node, struct policy_errors *e
 		}
 	}
 	for (size_t i = 0; i < node->n_children; i++) {
-		check_required(node->children[i], errors);
+		tree_check_required(node->children[i], errors);
 	}
 }
 
@@ -341,7 +341,7 @@ void tree_check(const struct policy *policy, struct policy_errors *errors)
 	static const enum policy_row lists[] = {POLICY_MATCH_MACHINES, POLICY_MATCH_GROUPS,
 	        POLICY_MATCH_LABELS, POLICY_MATCH_SERVICES, POLICY_ORDER, POLICY_TRIGGERS};
 
-	check_required(policy->root, errors);
+	tree_check_required(policy->root, errors);
 	check_match(policy, errors);
 	check_zones(tree_find(policy, POLICY_ALLOW), POLICY_ALLOW_START, POLICY_ALLOW_ZONE, errors);
 	check_zones(tree_find(policy, POLICY_DENY), POLICY_DENY_START, POLICY_DENY_ZONE, errors);

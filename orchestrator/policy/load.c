@@ -99,19 +99,27 @@ void policy_source_fini(struct policy_source *source)
 	*source = (struct policy_source){0};
 }
 
-/* There is room: drop-ins were counted. */
-static void load_read(struct policy_source *source, const char *path, struct policy_errors *errors)
+bool tree_file_read(
+        const char *path, struct policy_errors *errors, uint8_t **ret_bytes, size_t *ret_size)
 {
-	_cleanup_(freep) uint8_t *bytes = NULL;
 	struct tree_place place = {path, 0, 0};
-	size_t size;
-	int r = file_read(path, TREE_FILE_BYTES, &bytes, &size);
+	int r = file_read(path, TREE_FILE_BYTES, ret_bytes, ret_size);
 
 	if (r < 0) {
 		err_forget();
 		tree_error(errors, &place, "a file of at most 64 KiB that can be read, and no link",
 		        "cannot be read: %s", strerror(-r));
-	} else {
+	}
+	return r >= 0;
+}
+
+/* There is room: drop-ins were counted. */
+static void load_read(struct policy_source *source, const char *path, struct policy_errors *errors)
+{
+	_cleanup_(freep) uint8_t *bytes = NULL;
+	size_t size;
+
+	if (tree_file_read(path, errors, &bytes, &size)) {
 		(void)policy_source_add(source, path, bytes, size);
 	}
 }
@@ -169,8 +177,8 @@ int policy_parse(const struct policy_source *source, struct policy_errors *error
 		struct tree_node *root;
 
 		policy->files[policy->n_files] = text_copy(text->name);
-		root = tree_text_read(
-		        policy->files[policy->n_files++], text->bytes, text->size, errors);
+		root = tree_text_read(POLICY_ROOT, policy->files[policy->n_files++], text->bytes,
+		        text->size, errors);
 		if (i == 0) {
 			policy->root = root;
 		} else {

@@ -17,7 +17,12 @@ enum policy_row {
 	POLICY_ROOT,
 #define ROW(id, above, key, shape, type, min, max, words, preset, need, acts, sentence) POLICY_##id,
 #include "orchestrator/policy/policy.def"
-	_POLICY_ROW_N
+	_POLICY_ROW_N,
+	/* Another kind of file, with keys of its own (identities.h). */
+	POLICY_IDENTITIES = _POLICY_ROW_N,
+#define ROW(id, above, key, shape, type, min, max, words, preset, need, acts, sentence) POLICY_##id,
+#include "orchestrator/policy/identities.def"
+	_POLICY_ALL_N
 };
 
 enum policy_outcome {

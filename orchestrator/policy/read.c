@@ -17,6 +17,8 @@
 
 struct reader {
 	const char *path;
+	enum policy_row root;
+	const char *manual; /* which page has the keys */
 	struct policy_errors *errors;
 	const uint8_t *bytes; /* of the whole file */
 	size_t size;
@@ -172,11 +174,11 @@ static enum policy_row read_key(struct reader *reader, const struct tree_node *m
 
 		near = tree_key_near(map->row, name);
 		expected = near == POLICY_ROOT
-		                   ? text_copy("a key of samsara-policy(5)")
+		                   ? text_format("a key of %s(5)", reader->manual)
 		                   : text_format("did you mean `%s` (%s)?", tree_keys[near].name,
 		                             policy_row_path(near, near_path));
 		tree_error(reader->errors, &place, expected, "unknown key `%.40s` in %s", name,
-		        map->row == POLICY_ROOT ? "the file" : policy_row_path(map->row, path));
+		        tree_is_root(map->row) ? "the file" : policy_row_path(map->row, path));
 		return POLICY_ROOT;
 	}
 	if (tree_node_given(map, row)) {
@@ -254,7 +256,7 @@ static bool read_is_expected(struct reader *reader, enum policy_row row, bool is
 	        is_list  ? "a list: [A, B], or one `- A` a line"
 	        : is_map ? "keys with values below it"
 	                 : policy_row_type(row, type),
-	        "%s: not %s", row == POLICY_ROOT ? "the file" : policy_row_path(row, path),
+	        "%s: not %s", tree_is_root(row) ? "the file" : policy_row_path(row, path),
 	        is_list  ? "a list"
 	        : is_map ? "a mapping"
 	                 : "one value");
@@ -330,20 +332,27 @@ static struct tree_node *read_stream(struct reader *reader)
 			return NULL;
 		}
 		if (read_next(reader)) {
-			root = read_value(reader, POLICY_ROOT, false);
+			root = read_value(reader, reader->root, false);
 		}
 	}
 	if (n_documents == 0 && !reader->is_broken) {
-		tree_error(
-		        reader->errors, &place, "a policy: kind, name, match", "the file is empty");
+		tree_error(reader->errors, &place,
+		        reader->root == POLICY_ROOT ? "a policy: kind, name, match"
+		                                    : "kind and identities",
+		        "the file is empty");
 	}
 	return root && !root->is_invalid && !reader->is_broken ? steal(&root) : NULL;
 }
 
-struct tree_node *tree_text_read(
-        const char *name, const uint8_t *bytes, size_t size, struct policy_errors *errors)
+struct tree_node *tree_text_read(enum policy_row row, const char *name, const uint8_t *bytes,
+        size_t size, struct policy_errors *errors)
 {
-	struct reader reader = {.path = name, .errors = errors, .bytes = bytes, .size = size};
+	struct reader reader = {.path = name,
+	        .root = row,
+	        .manual = row == POLICY_ROOT ? "samsara-policy" : "samsara-identities",
+	        .errors = errors,
+	        .bytes = bytes,
+	        .size = size};
 	struct tree_place place = {name, 0, 0};
 	struct tree_node *root;
 

@@ -16,12 +16,28 @@
 
 #define SCHEMA_WORD_MAX 32u
 
-const struct tree_key tree_keys[_POLICY_ROW_N] = {
+/* The words of proto/words/access.def, which the build puts into one text. */
+#define ROLE(name, number, word, includes, sentence) " " word
+static const char schema_roles[] =
+#include "proto/words/access.def"
+        ;
+#define ROLE_WORDS (schema_roles + 1)
+
+const struct tree_key tree_keys[_POLICY_ALL_N] = {
         [POLICY_ROOT] = {.name = "", .type = TREE_MAP, .acts = TREE_ACTS, .sentence = "the file"},
 #define ROW(id, above, key, shape, type, min, max, words, preset, need, acts, sentence)            \
 	[POLICY_##id] = {POLICY_##above, key, TREE_##shape, TREE_##type, min, max, words, preset,  \
 	        TREE_##need, TREE_##acts, sentence},
 #include "orchestrator/policy/policy.def"
+        [POLICY_IDENTITIES] = {.above = POLICY_IDENTITIES,
+                .name = "",
+                .type = TREE_MAP,
+                .acts = TREE_ACTS,
+                .sentence = "the file"},
+#define ROW(id, above, key, shape, type, min, max, words, preset, need, acts, sentence)            \
+	[POLICY_##id] = {POLICY_##above, key, TREE_##shape, TREE_##type, min, max, words, preset,  \
+	        TREE_##need, TREE_##acts, sentence},
+#include "orchestrator/policy/identities.def"
 };
 
 /* How a scalar of a type is written; quantities also have the units of quantity.h. */
@@ -39,13 +55,18 @@ static const char *const schema_types[_TREE_TYPE_N] = {
         [TREE_LABEL] = "KEY=VALUE",
 };
 
+bool tree_is_root(enum policy_row row)
+{
+	return tree_keys[row].above == row;
+}
+
 /* From the top; a list is marked behind its name. */
 const char *policy_row_path(enum policy_row row, char ret_path[POLICY_PATH_SIZE])
 {
 	const struct tree_key *key = &tree_keys[row];
 	char above[POLICY_PATH_SIZE] = "";
 
-	if (row != POLICY_ROOT && key->above != POLICY_ROOT) {
+	if (!tree_is_root(row) && !tree_is_root(key->above)) {
 		policy_row_path(key->above, above);
 	}
 	if (snprintf(ret_path, POLICY_PATH_SIZE, "%s%s%s%s", above, *above ? "." : "", key->name,
@@ -83,8 +104,9 @@ bool policy_row_must(enum policy_row row)
 
 enum policy_row tree_key_find(enum policy_row above, const char *name)
 {
-	for (int row = POLICY_ROOT + 1; row < _POLICY_ROW_N; row++) {
-		if (tree_keys[row].above == above && !strcmp(tree_keys[row].name, name)) {
+	for (int row = POLICY_ROOT + 1; row < _POLICY_ALL_N; row++) {
+		if (tree_keys[row].above == above && !tree_is_root(row) &&
+		        !strcmp(tree_keys[row].name, name)) {
 			return row;
 		}
 	}
@@ -132,11 +154,11 @@ enum policy_row tree_key_near(enum policy_row above, const char *name)
 	enum policy_row nearest = POLICY_ROOT;
 	size_t least = SIZE_MAX;
 
-	for (int row = POLICY_ROOT + 1; row < _POLICY_ROW_N; row++) {
+	for (int row = POLICY_ROOT + 1; row < _POLICY_ALL_N; row++) {
 		const char *other = tree_keys[row].name;
 		size_t distance = schema_distance(other, strlen(other), name);
 
-		if (tree_keys[row].above == above && distance < least) {
+		if (tree_keys[row].above == above && !tree_is_root(row) && distance < least) {
 			least = distance;
 			nearest = row;
 		}

@@ -31,7 +31,7 @@ enum tree_shape { TREE_ONE, TREE_LIST, _TREE_SHAPE_N };
 enum tree_need { TREE_MAY, TREE_MUST, TREE_ALWAYS, _TREE_NEED_N };
 enum tree_acts { TREE_IDLE, TREE_ACTS, _TREE_ACTS_N };
 
-/* A row of policy.def. */
+/* A row of policy.def, or of identities.def. */
 struct tree_key {
 	enum policy_row above;
 	const char *name;
@@ -45,7 +45,7 @@ struct tree_key {
 	const char *sentence;
 };
 
-extern const struct tree_key tree_keys[_POLICY_ROW_N];
+extern const struct tree_key tree_keys[_POLICY_ALL_N];
 
 /* Where a value stands. The file's name belongs to the policy. */
 struct tree_place {
@@ -91,6 +91,8 @@ struct tree_node *tree_find(const struct policy *policy, enum policy_row row);
 /* The number that a key of this mapping means, or its default. */
 uint64_t tree_number(const struct tree_node *map, enum policy_row row);
 
+/* The mapping of a whole file. */
+bool tree_is_root(enum policy_row row);
 /* The key of a mapping by its name, or POLICY_ROOT; and the one whose name is nearest, if it is near. */
 enum policy_row tree_key_find(enum policy_row above, const char *name);
 enum policy_row tree_key_near(enum policy_row above, const char *name);
@@ -102,12 +104,17 @@ bool tree_is_name(const char *text);
 bool tree_is_label(const char *text);
 /* Read a scalar's text by its type; false: an error was added. */
 bool tree_value_read(struct tree_node *node, struct policy_errors *errors);
+/* A file as bytes, which the caller frees; false: an error was added. */
+bool tree_file_read(
+        const char *path, struct policy_errors *errors, uint8_t **ret_bytes, size_t *ret_size);
 /*
- * A whole file into a tree, whose places have this name and not a copy; NULL when nothing of it could
- * be used. Errors are added.
+ * A whole file of the kind whose root this is, into a tree, whose places have this name and not a copy;
+ * NULL when nothing of it could be used. Errors are added.
  */
-struct tree_node *tree_text_read(
-        const char *name, const uint8_t *bytes, size_t size, struct policy_errors *errors);
+struct tree_node *tree_text_read(enum policy_row root, const char *name, const uint8_t *bytes,
+        size_t size, struct policy_errors *errors);
+/* An error for each key that must be there and is not. */
+void tree_check_required(const struct tree_node *node, struct policy_errors *errors);
 /* What must hold in a policy between keys; errors are added. */
 void tree_check(const struct policy *policy, struct policy_errors *errors);
 /* As policy_print(), of one node without origins; or of a key with them, where node may be NULL. */

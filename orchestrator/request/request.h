@@ -12,7 +12,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "orchestrator/access/access.h"
+#include "orchestrator/access/rights.h"
 #include "proto/control/control.pb-c.h"
 
 /* Version 2 has orders to sign and a machine's time; what is in both means the same. */
@@ -51,17 +51,16 @@ void control_ending(struct control *control);
 struct control *control_free(struct control *control);
 
 /*
- * who: copied; its role is not looked at, but `roles`, a set of 1 << role, is. ops and arg: borrowed until
- * control_client_free().
+ * who: copied, as are its rights; its role is not looked at. ops and arg: borrowed until control_client_free().
  */
 struct control_client *control_client_new(struct control *control, const struct principal *who,
-        unsigned int roles, const struct control_ops *ops, void *arg);
+        const struct access_rights *rights, const struct control_ops *ops, void *arg);
 /* Ends everything that it waits for; jobs that it asked for go on. Always NULL. */
 struct control_client *control_client_free(struct control_client *client);
 /* Answered by ops->say(), once, at once or later; the request is the caller's. */
 void control_client_ask(struct control_client *client, const Control__Request *request);
 /* Its session is over: what it waited for is nobody's any more. */
 void control_client_forget(struct control_client *client);
-/* Its roles are others now. */
-void control_client_roles(struct control_client *client, unsigned int roles);
+/* Its rights are others now; copied. */
+void control_client_rights(struct control_client *client, const struct access_rights *rights);
 enum control_load control_client_load(const struct control_client *client);

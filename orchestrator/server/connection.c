@@ -286,6 +286,7 @@ static int connection_new(struct server *server, int fd, const struct access_pee
 	};
 	struct connection *connection = mem_zero(sizeof(*connection));
 	struct principal who = {.way = ACCESS_WAY_LOCAL, .uid = peer->uid};
+	struct access_rights rights = {.everywhere = roles};
 	int r;
 
 	connection->server = server;
@@ -303,7 +304,7 @@ static int connection_new(struct server *server, int fd, const struct access_pee
 	}
 	snprintf(who.name, sizeof(who.name), "%s", peer->name);
 	connection->client =
-	        control_client_new(server->control, &who, roles, &connection_ops, connection);
+	        control_client_new(server->control, &who, &rights, &connection_ops, connection);
 	server->n_connections++;
 	LIST_INSERT_HEAD(&server->connections, connection, link);
 	connection_busy(connection);
@@ -351,7 +352,8 @@ void connections_reloaded(struct server *server)
 		struct connection *next = LIST_NEXT(connection, link);
 		unsigned int roles = access_roles(server->config, &connection->peer);
 
-		control_client_roles(connection->client, roles);
+		control_client_rights(
+		        connection->client, &(struct access_rights){.everywhere = roles});
 		connection->rank = connection_rank(&connection->peer, roles);
 		if (!roles) {
 			log_warn("control: %s may not ask here any more", connection->peer.name);

@@ -272,7 +272,7 @@ void control_on_hold(struct control_client *client, const Control__Request *requ
 void control_on_unhold(struct control_client *client, const Control__Request *request)
 {
 	const Control__UnholdRequest *unhold = request->unhold;
-	bool any = access_role_for(client->roles, ACCESS_OVERRIDE) != ACCESS_NOBODY;
+	bool any = access_role_for(client->rights.everywhere, ACCESS_OVERRIDE) != ACCESS_NOBODY;
 	struct job_asked asked = control_asked(client, request);
 	struct rules_asked by = {&asked.who, asked.reason, ""};
 	struct control_targets targets;

@@ -75,9 +75,9 @@ struct control_client {
 	const struct control_ops *ops;
 	void *arg;            /* of ops */
 	struct principal who; /* its role is that in which the request at hand is made */
-	unsigned int roles;   /* that it has, as a set */
-	int backup;           /* of the record, for this client to read; -1: none */
-	size_t n_waiting;     /* entries of ->waiting */
+	struct access_rights rights;
+	int backup;       /* of the record, for this client to read; -1: none */
+	size_t n_waiting; /* entries of ->waiting */
 	LIST_HEAD(, control_wait) waiting;
 	LIST_HEAD(, control_once) once; /* requests with an id that are not answered yet */
 };

@@ -1,0 +1,58 @@
+#pragma once
+/*
+ * What somebody may do, and where: roles on the machines of groups, and roles on everything, which is every
+ * machine and what is about none. The socket's users have theirs by lud's configuration (access.h), those
+ * who come by TLS by the identities file. Who has none is nobody.
+ *
+ * A role on a group is one on the machines that are in it when it is looked at: groups change.
+ */
+#include "host/base/cleanup.h"
+#include "host/base/failure.h"
+#include "orchestrator/access/access.h"
+
+#define ACCESS_GROUP_SIZE 65u
+
+struct access_grant {
+	enum access_role role;
+	char group[ACCESS_GROUP_SIZE];
+};
+
+/* Init with {0}, which is none. */
+struct access_rights {
+	unsigned int everywhere; /* a set of 1 << role */
+	size_t n;
+	struct access_grant *grants; /* owned */
+};
+
+void access_rights_fini(struct access_rights *rights);
+void access_rights_copy(const struct access_rights *from, struct access_rights *ret_rights);
+bool access_rights_equal(const struct access_rights *a, const struct access_rights *b);
+/* The roles on a machine with these groups, names with commas between, as a set of 1 << role. */
+unsigned int access_rights_on(const struct access_rights *rights, const char *groups);
+/* All of the roles, wherever they are; 0: nobody, who is not let in. */
+unsigned int access_rights_any(const struct access_rights *rights);
+/* Where a role that allows what needs `needed` is given: "edge, lab"; "everything"; "" for nowhere. */
+void access_rights_where(
+        const struct access_rights *rights, enum access_role needed, char *ret_text, size_t size);
+
+/* Who comes by TLS, of a name as its certificate has it: "user/alice". */
+struct principal access_tls(const char *name);
+
+/* An identities file, as it was when it was read; only ever a whole one. */
+struct access_identities;
+
+/*
+ * Reads a file. *ret_failure has the first error, with its line, and how many more there are; then there is
+ * nothing, and whoever has an earlier one keeps it. Errors: -EINVAL.
+ */
+int __must_check access_identities_read(
+        const char *path, struct access_identities **ret_identities, struct failure *ret_failure);
+struct access_identities *access_identities_free(struct access_identities *identities);
+/* What a name is given there; none if it is not named, or if there is no file (NULL). The caller ends it. */
+void access_identity_rights(const struct access_identities *identities, const char *name,
+        struct access_rights *ret_rights);
+/* Calls back for each, in the order of the file, until one says stop (not 0), which is returned. */
+int access_identities_each(const struct access_identities *identities,
+        int (*row)(const char *name, const char *description, const struct access_rights *rights,
+                void *arg),
+        void *arg);
