@@ -1,7 +1,7 @@
 # A thin front: every target installs and builds what it needs first.
 B := build
 
-.PHONY: all deps build quick check check-all demo up down bench soak mutants format lint clean
+.PHONY: all deps build quick check check-all demo up down bench soak mutants install format lint clean
 
 all: build
 
@@ -50,6 +50,10 @@ soak: build
 # Take guards out, one at a time, and see a test fail; hours. An interrupted run goes on.
 mutants: build
 	@tests/mutants/run
+
+# Everything that a host of machines needs, as packaging/installed.list says; DESTDIR puts it elsewhere.
+install: build
+	@meson install -C $(B) --no-rebuild --quiet
 
 format: deps
 	@git ls-files '*.c' '*.h' | xargs clang-format-19 -i

@@ -27,6 +27,7 @@
 #define KIB (UINT64_C(1) << 10)
 #define MIB (UINT64_C(1) << 20)
 
+#define CONFIG_FILE "/etc/samsara/lud.yaml"
 #define LIVE false
 #define FIXED true
 /* The words of proto/words/access.def, which the build puts into one text. */
@@ -129,6 +130,13 @@ static char *config_state_dir(const char *program_dir)
 		return text_format("%s/samsara", xdg);
 	}
 	return text_format("%s/.local/state/samsara", home ? home : "/tmp");
+}
+
+char *config_file(const char *program_dir)
+{
+	return !config_is_tree(program_dir) && getuid() == 0 && access(CONFIG_FILE, F_OK) == 0
+	               ? text_copy(CONFIG_FILE)
+	               : NULL;
 }
 
 /*

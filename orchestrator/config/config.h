@@ -35,6 +35,11 @@ struct config {
 void config_init(struct config *config, const char *dir);
 void config_fini(struct config *config);
 
+/*
+ * The file that is read where none is named; NULL: none. An installed lud that is root has one where somebody has
+ * written it; in a build tree, and for other users, there is none. The caller frees.
+ */
+char *config_file(const char *dir);
 /* Reads a file over what is there. Errors fill ret_failure. */
 int __must_check config_read(struct config *config, const char *path, struct failure *ret_failure);
 /* What must hold between keys and outside (paths, socket length). */

@@ -49,13 +49,15 @@ static void lud_program_dir(char *ret_dir, size_t size)
 int lud_configure(
         struct config *config, const struct lud_options *options, struct failure *ret_failure)
 {
+	_cleanup_(freep) char *file = NULL;
 	char program_dir[PATH_MAX];
 	int r = 0;
 
 	lud_program_dir(program_dir, sizeof(program_dir));
 	config_init(config, program_dir);
-	if (options->config) {
-		r = config_read(config, options->config, ret_failure);
+	file = options->config ? text_copy(options->config) : config_file(program_dir);
+	if (file) {
+		r = config_read(config, file, ret_failure);
 	}
 	if (r < 0) {
 		return err_up(r);
