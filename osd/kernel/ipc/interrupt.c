@@ -7,12 +7,12 @@
 
 void clock_interrupt(void)
 {
-	nsec_t now = arch_clock();
+	nsec_t now = arch_clock(), next;
 
 	timer_fired();
-	alarms_fire(now);
+	next = alarms_fire(now);
 	sched_quantum_check(now);
-	timer_arm(alarm_next());
+	timer_arm(next);
 }
 
 void irq_interrupt(uint32_t line)

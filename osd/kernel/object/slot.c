@@ -35,7 +35,7 @@ void slot_thread_init(struct thread *thread)
 	list_init(&slot->senders);
 	list_init(&slot->parked);
 	list_init(&slot->events);
-	list_init(&slot->alarm_link);
+	heap_init(&slot->alarm);
 	list_init(&slot->link);
 	instance->slot = slot;
 	instance->state = SLOT_STOPPED;
@@ -242,7 +242,7 @@ static void slot_identity_set(struct slot *slot, const struct slot *identity)
 	slot->senders = here.senders;
 	slot->parked = here.parked;
 	slot->events = here.events;
-	slot->alarm_link = here.alarm_link;
+	slot->alarm = here.alarm;
 	slot->link = here.link;
 	slot_table[slot->number] = slot->instance;
 }
@@ -256,7 +256,7 @@ void slot_exchange(struct slot *a, struct slot *b)
 	list_exchange(&a->senders, &b->senders);
 	list_exchange(&a->parked, &b->parked);
 	list_exchange(&a->events, &b->events);
-	list_exchange(&a->alarm_link, &b->alarm_link);
+	heap_exchange(&a->alarm, &b->alarm);
 	slot_identity_set(a, b);
 	slot_identity_set(b, &was_a);
 }

@@ -13,6 +13,7 @@
 #include "osd/abi/calls.h"
 #include "osd/abi/message.h"
 #include "osd/kernel/object/instance.h"
+#include "osd/kernel/base/heap.h"
 #include "osd/kernel/base/list.h"
 #include "osd/kernel/base/log_rate.h"
 
@@ -24,8 +25,8 @@ struct slot {
 	struct instance *instance; /* in the same struct thread */
 	struct message *async;     /* ring of N_ASYNC, in the space's memory; NULL: none */
 	struct list senders;       /* instances in SLOT_SENDING, oldest first */
-	struct list alarm_link;
-	struct list link; /* threads of the space that have a slot, or that have none */
+	struct list parked;        /* instances in SLOT_PARKED, oldest first */
+	struct list link;          /* threads of the space that have a slot, or that have none */
 
 	endpoint_t endpoint;
 	uint8_t is_live;
@@ -50,11 +51,11 @@ struct slot {
 	uint32_t n_supervised; /* live slots that have it above them, at any distance */
 	char name[SERVICE_NAME_LEN];
 	struct slot_privileges privileges;
-	nsec_t alarm_at; /* 0: none */
+	struct heap
+	        alarm; /* where it is in that of a CPU, of the memory, too; its key is when it is due */
 	nsec_t commit_nsec, first_receive_nsec;
 	uint32_t n_ipc_masked;
 	struct log_rate log_rate;
-	struct list parked; /* instances in SLOT_PARKED, oldest first; stays, as `senders` */
 	struct list events; /* instances it supervises, whose event nobody has taken */
 };
 

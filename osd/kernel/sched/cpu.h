@@ -19,7 +19,8 @@ struct cpu {
 	struct list ready[N_PRIORITIES];
 	nsec_t quantum_end; /* of what runs now; a direct hand-off donates it */
 	nsec_t timer_at;    /* the timer fires no later than this; TIMER_NEVER: not armed */
-	struct list alarms; /* slots, sorted by alarm_at; an alarm belongs to the CPU that set it */
+	/* Slots, by when they are due and how urgent they were; an alarm belongs to the CPU that set it. */
+	struct heap alarms[N_PRIORITIES];
 } __attribute__((aligned(64)));
 
 /* CPU `number`, below arch_cpus_count(). */

@@ -229,7 +229,7 @@ static void exchange(uint32_t number, uint32_t other)
 	assert(a == slot_at(number) && a->instance == of_b);
 	assert(b == slot_at(other) && b->instance == of_a);
 	assert(a->endpoint == was.endpoint && a->n_async == was.n_async &&
-	        a->alarm_at == was.alarm_at);
+	        a->alarm.key == was.alarm.key);
 }
 
 /* As slot_registers_set and slot_resume do, or slot_foreign_end. */
@@ -392,7 +392,10 @@ static void check_slot(const struct slot *slot)
 	}
 	assert(slot->async ==
 	        space_thread_queue(slot->instance->space, slot_thread((struct slot *)slot)));
-	assert((slot->alarm_at != 0) == is_in(&cpu_this()->alarms, &slot->alarm_link));
+	assert((slot->alarm.key != 0) == heap_is_in(&slot->alarm));
+	/* The timer fires in time, or soon where some that were due are left. */
+	assert(slot->alarm.key == 0 || slot->alarm.key >= cpu_this()->timer_at ||
+	        cpu_this()->timer_at <= fake_now + 100000);
 
 	for (unsigned int i = 0; i < N_SERVICE_SLOTS / 64; i++) {
 		notified |= slot->notified_by[i];

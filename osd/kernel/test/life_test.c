@@ -18,6 +18,7 @@
 #include "osd/kernel/sched/cpu.h"
 #include "osd/kernel/sched/sched.h"
 #include "osd/kernel/sched/state.h"
+#include "osd/kernel/sched/timer.h"
 #include "osd/kernel/test/fake.h"
 
 #define SUPERVISOR 1u
@@ -31,9 +32,9 @@ void fake_delivered(const struct message *message)
 }
 
 /* In a space of its own; it has never run. */
-static struct slot *open_slot(uint32_t number)
+static struct slot *open_slot_at(uint32_t number, uint32_t priority)
 {
-	struct slot_params params = {.name = "test", .priority = PRIORITY};
+	struct slot_params params = {.name = "test", .priority = priority};
 	struct slot_privileges privileges = {0};
 	struct space *space;
 	struct slot *slot;
@@ -45,6 +46,11 @@ static struct slot *open_slot(uint32_t number)
 	memset(privileges.ipc_to, 0xff, sizeof(privileges.ipc_to));
 	slot_privileges_set(slot, &privileges);
 	return slot;
+}
+
+static struct slot *open_slot(uint32_t number)
+{
+	return open_slot_at(number, PRIORITY);
 }
 
 /* As an instance that makes calls. */
@@ -103,7 +109,7 @@ static void check_slot_new(const struct slot *slot)
 	static const struct log_rate none;
 
 	assert(slot->pending == 0 && slot->notified_by_kernel == 0 && slot->irq_bits == 0);
-	assert(slot->notified_by[0] == 0 && slot->n_async == 0 && slot->alarm_at == 0);
+	assert(slot->notified_by[0] == 0 && slot->n_async == 0 && slot->alarm.key == 0);
 	assert(!slot->is_held && !slot->is_known && slot->n_ipc_masked == 0);
 	assert(slot->commit_nsec == 0 && slot->first_receive_nsec == 0);
 	assert(slot->n_supervised == 0 && memcmp(&slot->log_rate, &none, sizeof(none)) == 0);
@@ -133,7 +139,7 @@ static void test_reused(void)
 	close_whole(slot);
 	assert(slot->instance->calls_allowed == 0 && !fault_take(&fault));
 	assert(irq_hooks_free_count() == n_hooks && irq_line_slot(3, &bit) == NULL);
-	assert(alarm_next() > fake_now + 10);
+	assert(alarms_fire(fake_now) > fake_now + 10);
 	assert(slot_open(2, &params, slot->instance->space, slot_at(SUPERVISOR)->endpoint) == slot);
 	check_slot_new(slot);
 	check_instance_new(slot->instance);
@@ -170,13 +176,55 @@ static void test_exchanged(void)
 	slot_instances_exchange(&a, &b);
 	assert(a == slot_at(2) && a->instance->calls_allowed == 0xf0);
 	assert(b == slot_at(3) && b->instance->calls_allowed == 0x30);
+	assert(heap_is_in(&a->alarm) && !heap_is_in(&b->alarm));
 	alarm_set(b, 0); /* it has none to lose */
 	fake_now += 10;
-	alarms_fire(fake_now);
-	assert(a->notified_by_kernel == NOTIFIED_CLOCK && a->alarm_at == 0);
-	assert(b->notified_by_kernel == 0 && alarm_next() > fake_now);
+	assert(alarms_fire(fake_now) == TIMER_NEVER);
+	assert(a->notified_by_kernel == NOTIFIED_CLOCK && a->alarm.key == 0);
+	assert(b->notified_by_kernel == 0);
 	close_slot(a);
 	close_slot(b);
+}
+
+static uint32_t count_fired(uint32_t first, uint32_t end)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = first; i < end; i++) {
+		n += slot_at(i)->notified_by_kernel == NOTIFIED_CLOCK && slot_at(i)->alarm.key == 0;
+	}
+	return n;
+}
+
+/*
+ * Of many alarms that are due some are fired, and the others soon; but none before one of somebody more
+ * urgent, who need not have been the first, nor does his next one wait for them.
+ */
+static void test_alarms(void)
+{
+	const uint32_t first = 2, end = 42;
+	struct slot *urgent = open_slot_at(end, PRIORITY - 1);
+	nsec_t next, due = fake_now += 10;
+
+	for (uint32_t i = first; i < end; i++) {
+		alarm_set(open_slot(i), due - i % 4);
+	}
+	alarm_set(urgent, due);
+	next = alarms_fire(due);
+	assert(count_fired(end, end + 1) == 1 && count_fired(first, end) == 15);
+	for (uint32_t i = first; i < end; i++) {
+		assert(slot_at(i)->notified_by_kernel == 0 || i % 4 >= 2);
+	}
+	assert(next > due && next - due <= 100000);
+	alarm_set(urgent, due + 5);
+	assert(alarms_fire(due) == due + 5);
+	assert(count_fired(first, end) == 31 && count_fired(end, end + 1) == 0);
+	alarm_set(slot_at(first + 2), 0);
+	assert(alarms_fire(due) == due + 5 && alarms_fire(due + 5) == TIMER_NEVER);
+	assert(count_fired(first, end) == 39 && count_fired(end, end + 1) == 1);
+	for (uint32_t i = first; i <= end; i++) {
+		close_slot(slot_at(i));
+	}
 }
 
 /* Events come in the order in which they happened, and those that are passed on behind them. */
@@ -290,6 +338,7 @@ int main(void)
 	test_stale(0);
 	test_stale(2);
 	test_exchanged();
+	test_alarms();
 	test_events();
 	test_received();
 	test_waiting();
