@@ -16,7 +16,6 @@
 #define N_ZEROED 2048u
 #define N_WAITING 40u
 #define N_SPARSE 150u
-#define N_MANY 4096u
 #define N_CPUS_MAX 8u
 
 #define BASE_VA 0x10000000000ul
@@ -34,7 +33,7 @@ static uint32_t n_used; /* of the tables */
 static paddr_t run, tables[N_TABLES + N_SPARES], taken_back[256];
 static struct space_op ops[N_RUN > N_TABLES ? N_RUN : N_TABLES];
 
-static paddr_t frames_take(uint32_t n)
+paddr_t worst_frames(uint32_t n)
 {
 	struct message msg = {.type = BARE_VM_FRAMES, .w = {n}};
 
@@ -112,7 +111,7 @@ static void space_end(space_t space)
 	n_used = 0;
 }
 
-static void space_list(space_t space)
+void worst_list(space_t space)
 {
 	static struct frame_entry list[FRAME_LIST_MAX];
 	uint64_t at = 0;
@@ -144,14 +143,14 @@ static void worst_full(paddr_t root, paddr_t other_root)
 
 	all.space = space;
 	space_fill(space);
-	space_list(space);
+	worst_list(space);
 	all.kind = SPACE_PROTECT;
 	op_run(all);
 	all.kind = SPACE_MIRROR;
 	all.space = other;
 	all.arg = space;
 	op_run(all);
-	space_list(other);
+	worst_list(other);
 	space_end(other);
 	space_end(space);
 	space = space_new(root);
@@ -178,7 +177,7 @@ static void worst_scattered(paddr_t root)
 	if (batch_run(N_RUN) != E_OK) {
 		bare_die("cannot scatter pages", 0);
 	}
-	space_list(space);
+	worst_list(space);
 	space_end(space);
 }
 
@@ -203,7 +202,7 @@ static void worst_sparse(paddr_t root)
 		if (batch_run(N_SPARSE) != E_OK) {
 			bare_die("cannot map pages far from each other", 0);
 		}
-		space_list(space);
+		worst_list(space);
 		all.kind = SPACE_PROTECT;
 		op_run(all);
 		if (end == 0) {
@@ -230,7 +229,7 @@ static void worst_skipped(paddr_t root)
 	if (batch_run(N_SPARSE) != E_OK) {
 		bare_die("cannot have zeros far from each other", 0);
 	}
-	space_list(space);
+	worst_list(space);
 	space_end(space);
 }
 
@@ -248,7 +247,7 @@ static void worst_zeroes(paddr_t root, paddr_t zeroed)
 	        .space = space,
 	        .va = BASE_VA + 2 * GIB + PAGE_SIZE,
 	        .n_pages = SPACE_OP_PAGES_MAX});
-	space_list(space);
+	worst_list(space);
 	/* Memory over tables of zeros, which become tables of the space's own. */
 	for (uint32_t i = 0; i < 64; i++) {
 		ops[i] = (struct space_op){.kind = SPACE_MAP,
@@ -287,7 +286,7 @@ static void worst_device(void)
 	        .arg = DEVICE_PA,
 	        .n_pages = SPACE_OP_PAGES_MAX,
 	        .prot = RW | SPACE_OP_DEVICE});
-	space_list(child.space);
+	worst_list(child.space);
 	op_run((struct space_op){.kind = SPACE_UNMAP,
 	        .space = child.space,
 	        .va = BASE_VA + PAGE_SIZE,
@@ -336,7 +335,7 @@ static void target_main(uint64_t argument)
 	(void)sys_receive(EP_SELF, &msg);
 }
 
-static void worst_waiting(void)
+void worst_waiting(void)
 {
 	static struct child waiting[N_WAITING];
 	struct child target;
@@ -397,42 +396,6 @@ static void worst_circle(void)
 	}
 	child_free(&sender);
 	child_free(&circle);
-}
-
-/*
- * Thousands of threads in a space, made and ended while all others live, and a space that ends with all of
- * their memory. Meanwhile one ends that others wait for: they are looked for among all.
- */
-static void worst_many(paddr_t root)
-{
-	struct slot_params params = {.name = "many", .flags = SLOT_PROGRAM, .priority = 7};
-	paddr_t more = frames_take(N_MANY);
-	endpoint_t first = EP_NONE, thread;
-	uint64_t n;
-
-	params.space = space_new(root);
-	for (uint32_t i = 0; i <= N_MANY; i++) {
-		if (i > 0 && sys_space_thread(params.space, more + (i - 1) * PAGE_SIZE) != E_OK) {
-			bare_die("space_thread", i);
-		}
-		thread = (endpoint_t)sys_slot_create(&params);
-		if (thread < 0) {
-			bare_die("slot_create", thread);
-		}
-		first = i == 0 ? thread : first;
-	}
-	space_list(params.space);
-	space_list(FRAME_LIST_SPACES);
-	worst_waiting();
-	for (uint32_t i = 0; i <= N_MANY; i++) {
-		/* Programs have one number after the other, which is its first use. */
-		if (sys_slot_destroy(first + (endpoint_t)i) != E_OK) {
-			bare_die("slot_destroy", i);
-		}
-	}
-	while (sys_space_trim(params.space, taken_back, 256, &n) == E_AGAIN) {
-	}
-	space_end(params.space);
 }
 
 /* Be there, in a space that changes. Each turn lets the other CPUs of an emulated machine run. */
@@ -512,13 +475,13 @@ static void alarms_run(struct child *child)
 
 void worst_measure(void)
 {
-	paddr_t roots = frames_take(4), zeroed = frames_take(N_ZEROED);
-	paddr_t pool = frames_take(N_TABLES + N_SPARES);
+	paddr_t roots = worst_frames(4), zeroed = worst_frames(N_ZEROED);
+	paddr_t pool = worst_frames(N_TABLES + N_SPARES);
 	struct child alarms, callers[N_CPUS_MAX];
 	struct kernel_stats stats = {.n_cpus = 1};
 
 	(void)sys_kernel_stats(&stats);
-	run = frames_take(N_RUN);
+	run = worst_frames(N_RUN);
 	for (uint32_t i = 0; i < N_TABLES + N_SPARES; i++) {
 		tables[i] = pool + i * PAGE_SIZE;
 	}
@@ -538,7 +501,7 @@ void worst_measure(void)
 	worst_waiting();
 	worst_circle();
 	if (stats.n_cpus == 1) {
-		worst_many(roots); /* emulated CPUs would take minutes */
+		worst_many(); /* emulated CPUs would take minutes */
 	}
 	worst_crowds();
 	child_free(&alarms);
