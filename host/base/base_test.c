@@ -39,6 +39,46 @@ static void test_files(const char *dir)
 	assert(strstr(err_trace(), "file_read"));
 }
 
+static mode_t mode_of(const char *path)
+{
+	struct stat st;
+
+	assert(lstat(path, &st) == 0);
+	return st.st_mode & 07777;
+}
+
+/* Of whom a file is, and who else may read it; a link that lies where the new one is written. */
+static void test_modes(const char *dir)
+{
+	_cleanup_(freep) char *path = text_format("%s/secret", dir);
+	_cleanup_(freep) char *beside = text_format("%s/secret.new", dir);
+	_cleanup_(freep) char *other = text_format("%s/other", dir);
+	uint8_t *data = NULL;
+	size_t size;
+	mode_t mask = umask(077);
+
+	assert(file_write(other, "other", 5) == 0);
+	assert(symlink(other, beside) == 0);
+	assert(file_write_first(path, "one", 3, 0600) == 0);
+	assert(mode_of(path) == 0600 && access(beside, F_OK) < 0);
+	assert(file_write_first(path, "two", 3, 0600) == -EEXIST && access(beside, F_OK) < 0);
+	check_file(path, "one");
+	assert(file_read_secret(path, 100, &data, &size) == 0 && size == 3);
+	free(data);
+	assert(symlink(other, beside) == 0);
+	assert(file_write_mode(path, "three", 5, 0644) == 0 && mode_of(path) == 0644);
+	check_file(path, "three");
+	check_file(other, "other");
+	for (mode_t right = 1; right <= 040; right <<= 1) {
+		data = NULL;
+		assert(chmod(path, 0600 | right) == 0);
+		assert(file_read_secret(path, 100, &data, &size) == -EPERM && !data);
+	}
+	assert(file_write_mode("/proc/no", "x", 1, 0600) < 0);
+	assert(file_write_first("/proc/no", "x", 1, 0600) < 0);
+	umask(mask);
+}
+
 /* No room for all of it: the file of before is whole, and nothing beside it holds what room there was. */
 static void test_no_room(const char *dir)
 {
@@ -150,6 +190,7 @@ int main(void)
 
 	assert(mkdtemp(dir));
 	test_files(dir);
+	test_modes(dir);
 	test_directories(dir);
 	test_no_room(dir);
 	test_log(dir);

@@ -34,11 +34,27 @@ static int file_read_all(int fd, uint8_t *data, size_t size)
 	return 0;
 }
 
+/* What is judged is what was opened, never what has the name now. */
+static int file_judge(const struct stat *st, size_t limit, mode_t others)
+{
+	if (!S_ISREG(st->st_mode)) {
+		return err_raise(-EINVAL);
+	}
+	if ((size_t)st->st_size > limit) {
+		return err_raise(-EFBIG);
+	}
+	if (others && (st->st_uid != geteuid() || (st->st_mode & others))) {
+		return err_raise(-EPERM);
+	}
+	return 0;
+}
+
 /*
  * The file as it was when it was opened; one that shrinks meanwhile is -EIO. A zero byte
- * follows the data.
+ * follows the data. others: rights that nobody but the caller may have; 0: it may be anybody's.
  */
-int file_read(const char *path, size_t limit, uint8_t **ret_data, size_t *ret_size)
+static int file_read_judged(
+        const char *path, size_t limit, mode_t others, uint8_t **ret_data, size_t *ret_size)
 {
 	_cleanup_(fd_closep) int fd =
 	        open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
@@ -49,11 +65,9 @@ int file_read(const char *path, size_t limit, uint8_t **ret_data, size_t *ret_si
 	if (fd < 0 || fstat(fd, &st) < 0) {
 		return err_raise(-errno);
 	}
-	if (!S_ISREG(st.st_mode)) {
-		return err_raise(-EINVAL);
-	}
-	if ((size_t)st.st_size > limit) {
-		return err_raise(-EFBIG);
+	r = file_judge(&st, limit, others);
+	if (r < 0) {
+		return err_up(r);
 	}
 	data = mem_zero(st.st_size + 1);
 	r = file_read_all(fd, data, st.st_size);
@@ -63,6 +77,16 @@ int file_read(const char *path, size_t limit, uint8_t **ret_data, size_t *ret_si
 	*ret_data = steal(&data);
 	*ret_size = st.st_size;
 	return 0;
+}
+
+int file_read(const char *path, size_t limit, uint8_t **ret_data, size_t *ret_size)
+{
+	return file_read_judged(path, limit, 0, ret_data, ret_size);
+}
+
+int file_read_secret(const char *path, size_t limit, uint8_t **ret_data, size_t *ret_size)
+{
+	return file_read_judged(path, limit, S_IRWXG | S_IRWXO, ret_data, ret_size);
 }
 
 static int file_write_all(int fd, const uint8_t *data, size_t size)
@@ -93,10 +117,10 @@ static int file_dir_sync_of(const char *path)
 	return 0;
 }
 
-/* A new file with these bytes at `beside`, open. */
-static int file_create(const char *beside, const void *data, size_t size, int *ret_fd)
+/* A new file with these bytes at `beside`, open. how: O_TRUNC, or O_EXCL and what goes with it. */
+static int file_create(const char *beside, int how, const void *data, size_t size, int *ret_fd)
 {
-	_cleanup_(fd_closep) int fd = open(beside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	_cleanup_(fd_closep) int fd = open(beside, O_WRONLY | O_CREAT | O_CLOEXEC | how, 0600);
 	int r;
 
 	if (fd < 0) {
@@ -124,7 +148,7 @@ int file_write(const char *path, const void *data, size_t size)
 {
 	_cleanup_(freep) char *beside = text_format("%s.new", path);
 	_cleanup_(fd_closep) int fd = -1;
-	int r = file_create(beside, data, size, &fd);
+	int r = file_create(beside, O_TRUNC, data, size, &fd);
 
 	if (r < 0) {
 		return err_up(r);
@@ -139,12 +163,56 @@ int file_write_unsynced(const char *path, const void *data, size_t size)
 {
 	_cleanup_(freep) char *beside = text_format("%s.new", path);
 	_cleanup_(fd_closep) int fd = -1;
-	int r = file_create(beside, data, size, &fd);
+	int r = file_create(beside, O_TRUNC, data, size, &fd);
 
 	if (r < 0) {
 		return err_up(r);
 	}
 	return rename(beside, path) < 0 ? file_give_up(beside) : 0;
+}
+
+/*
+ * A new file, synced. What was left beside by somebody who was killed goes first; a link or a file that is put there
+ * in the same moment is not followed and not written to.
+ */
+static int file_create_mode(const char *beside, const void *data, size_t size, mode_t mode)
+{
+	_cleanup_(fd_closep) int fd = -1;
+	int r;
+
+	(void)unlink(beside);
+	r = file_create(beside, O_EXCL | O_NOFOLLOW, data, size, &fd);
+	if (r < 0) {
+		return err_up(r);
+	}
+	return fchmod(fd, mode) < 0 || fsync(fd) < 0 ? file_give_up(beside) : 0;
+}
+
+int file_write_mode(const char *path, const void *data, size_t size, mode_t mode)
+{
+	_cleanup_(freep) char *beside = text_format("%s.new", path);
+	int r = file_create_mode(beside, data, size, mode);
+
+	if (r < 0) {
+		return err_up(r);
+	}
+	return rename(beside, path) < 0 ? file_give_up(beside) : err_up(file_dir_sync_of(path));
+}
+
+int file_write_first(const char *path, const void *data, size_t size, mode_t mode)
+{
+	_cleanup_(freep) char *beside = text_format("%s.new", path);
+	int r = file_create_mode(beside, data, size, mode);
+
+	if (r < 0) {
+		return err_up(r);
+	}
+	/* A name of its own, which is refused where there is one: renaming would take its place. */
+	if (link(beside, path) < 0) {
+		return file_give_up(beside);
+	}
+	(void)unlink(beside);
+	return err_up(file_dir_sync_of(path));
 }
 
 int file_sync(const char *path)
