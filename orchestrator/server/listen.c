@@ -7,14 +7,13 @@
  * its end are the manager's, and who connects while lud is started anew waits instead of failing.
  */
 #include <errno.h>
-#include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <systemd/sd-daemon.h>
 
 #include "host/base/file.h"
+#include "host/base/local.h"
 #include "host/base/log.h"
 #include "orchestrator/server/priv.h"
 
@@ -51,52 +50,6 @@ static void server_on_accept_again(evutil_socket_t fd, short what, void *arg)
 	event_add(server->accept_event, NULL);
 }
 
-/*
- * Whether somebody answers at the socket: then it is not ours to take. What only a child has
- * kept that was forked just before its lud was killed answers nothing: the process that
- * listens (unix(7), SO_PEERCRED) is gone.
- */
-static bool server_is_taken(const struct sockaddr_un *address)
-{
-	_cleanup_(fd_closep) int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	struct ucred peer;
-	socklen_t size = sizeof(peer);
-
-	if (connect(fd, (const struct sockaddr *)address, sizeof(*address)) < 0) {
-		return false;
-	}
-	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0 || !peer.pid ||
-	       kill(peer.pid, 0) == 0 || errno != ESRCH;
-}
-
-/*
- * Between the look and the bind another lud could take the socket. It cannot have this state
- * directory (lud_claim() has locked it), so two must have been given one control_socket by hand.
- */
-static int server_listen(const char *path, int *ret_fd)
-{
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	_cleanup_(fd_closep) int fd =
-	        socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-
-	if (fd < 0) {
-		return err_raise(-errno);
-	}
-	strncpy(address.sun_path, path, sizeof(address.sun_path) - 1);
-	if (server_is_taken(&address)) {
-		return err_raise(-EADDRINUSE);
-	}
-	if (unlink(path) < 0 && errno != ENOENT) {
-		return err_raise(-errno);
-	}
-	if (bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 ||
-	        listen(fd, SERVER_BACKLOG) < 0) {
-		return err_raise(-errno);
-	}
-	*ret_fd = fd_steal(&fd);
-	return 0;
-}
-
 /* The listener that a service manager hands over; -1: it hands over nothing. -EINVAL: it is not the configured one. */
 static int server_handed(const char *path, int *ret_fd)
 {
@@ -131,7 +84,7 @@ int server_new(struct event_base *base, const struct config *config, struct cont
 	}
 	is_handed = fd >= 0;
 	if (!is_handed) {
-		r = server_listen(config->control_socket, &fd);
+		r = local_listen(config->control_socket, SERVER_BACKLOG, &fd);
 	}
 	if (r < 0) {
 		failure_set(ret_failure, "control", config->control_socket,
