@@ -45,6 +45,12 @@ enum control_load {
 
 /* Borrows both. */
 struct control *control_new(struct event_base *base, struct engine *engine);
+/* What was answered since lud started, by the class of the refusal; [ERROR_NONE]: what was not refused. */
+#define CONTROL_CLASSES 11u
+struct control_tally {
+	uint64_t answered[CONTROL_CLASSES];
+};
+const struct control_tally *control_tally(const struct control *control);
 /* lud ends: what clients have until they leave stays theirs. */
 void control_ending(struct control *control);
 /* Clients are freed by then. NULL is allowed, and what it returns. */

@@ -332,6 +332,7 @@ void connection_admit(struct server *server, int fd)
 	objection = connection_objection(server, &peer, roles);
 	if (objection) {
 		log_warn("control: %s %s", peer.name, objection);
+		server->n_refused++;
 		close(fd);
 		return;
 	}
@@ -340,7 +341,13 @@ void connection_admit(struct server *server, int fd)
 		err_forget();
 		return;
 	}
+	server->n_admitted++;
 	connection_limit(connection, SERVER_HELLO_SEC);
+}
+
+struct server_tally server_tally(const struct server *server)
+{
+	return (struct server_tally){server->n_connections, server->n_admitted, server->n_refused};
 }
 
 /* Who has no role any more is disconnected; jobs that it asked for go on. */

@@ -43,6 +43,7 @@ struct server {
 	bool is_handed;               /* by a service manager, whose the file is */
 	char *path;                   /* of its socket, removed at the end */
 	size_t n_connections;
+	uint64_t n_admitted, n_refused; /* ever */
 	LIST_HEAD(, connection) connections;
 };
 

@@ -17,6 +17,11 @@ struct server;
 int __must_check server_new(struct event_base *base, const struct config *config,
         struct control *control, struct link_buffers *buffers, struct server **ret_server,
         struct failure *ret_failure);
+struct server_tally {
+	uint64_t open;              /* now */
+	uint64_t admitted, refused; /* since lud started */
+};
+struct server_tally server_tally(const struct server *server);
 /* The configuration changed. */
 void server_reloaded(struct server *server);
 /* Says Bye to every client and removes the socket. */

@@ -53,6 +53,34 @@ int kit_root_serial(const char *keyring, uint64_t *ret_serial)
 	return 0;
 }
 
+/* Of several keys of a role the one that ends first matters least, the last one most. */
+int kit_root_ends(const char *keyring, struct kit_ends *ret_ends)
+{
+	_cleanup_(freep) uint8_t *bytes = NULL;
+	const struct root_manifest *root;
+	struct envelope_part part;
+	size_t size;
+	int r = kit_root_read(keyring, &bytes, &size);
+
+	if (r < 0) {
+		return err_up(r);
+	}
+	if (envelope_part_open(bytes, size, &part) != ENVELOPE_OK || part.kind != ENVELOPE_ROOT) {
+		return err_raise(-EBADMSG);
+	}
+	root = (const struct root_manifest *)part.manifest;
+	*ret_ends = (struct kit_ends){.root = root->expires};
+	for (size_t role = 0; role < _ROOT_ROLE_N; role++) {
+		uint64_t *end = &ret_ends->roles[role];
+
+		for (uint32_t i = 0; i < root->n_keys[role] && i < ROOT_KEYS_MAX; i++) {
+			*end = root->keys[role][i].not_after > *end ? root->keys[role][i].not_after
+			                                            : *end;
+		}
+	}
+	return 0;
+}
+
 /*
  * The kit is judged under the keyring's root as of now: a key that has expired, or was taken
  * back, signs for nothing any more.

@@ -21,6 +21,11 @@ int __must_check kit_signed_read(const char *kit, uint8_t **ret_part, size_t *re
 int __must_check kit_root_read(const char *keyring, uint8_t **ret_part, size_t *ret_size);
 /* Serial of the keyring's signed root. */
 int __must_check kit_root_serial(const char *keyring, uint64_t *ret_serial);
+/* When the signed root ends, and of each role the key that lasts longest (0: there is none), unix s. -EBADMSG, or of reading. */
+struct kit_ends {
+	uint64_t root, roles[_ROOT_ROLE_N];
+};
+int __must_check kit_root_ends(const char *keyring, struct kit_ends *ret_ends);
 
 struct kit_facts {
 	struct kit_manifest manifest;

@@ -23,6 +23,22 @@ static bool control_rests(const Control__FromLud *from)
 	               from->reply->body_case != CONTROL__REPLY__BODY_ERROR);
 }
 
+const struct control_tally *control_tally(const struct control *control)
+{
+	return &control->tally;
+}
+
+/* A class that is none of ours comes from a machine. */
+static void control_count(struct control *control, const Control__Reply *reply)
+{
+	size_t class = reply->body_case == CONTROL__REPLY__BODY_ERROR
+	                       ? (size_t)reply->error->class_
+	                       : WIRE__ERROR_CLASS__ERROR_NONE;
+
+	control->tally
+	        .answered[class < CONTROL_CLASSES ? class : WIRE__ERROR_CLASS__ERROR_INTERNAL]++;
+}
+
 static void control_say(struct control_client *client, const Control__FromLud *from)
 {
 	client->ops->say(client->arg, from, control_rests(from));
@@ -45,6 +61,7 @@ void control_reply(struct control_client *client, uint64_t id, Control__Reply *r
 		control_refuse(client, id, WIRE__ERROR_CLASS__ERROR_FULL, &large);
 		return;
 	}
+	control_count(client->control, reply);
 	control_say(client, &from);
 }
 

@@ -88,9 +88,11 @@ struct control {
 	struct feed *feed;     /* owned: what happens, for whoever watches */
 	bool is_ending;        /* lud is, so that what clients have until they leave stays theirs */
 	uint64_t n_backups;    /* that were begun: each has a name of its own */
-	struct control_once *once; /* whose effect is written with its answer now; NULL: none */
+	struct control_once *once;  /* whose effect is written with its answer now; NULL: none */
+	struct control_tally tally; /* answer.c counts */
 	LIST_HEAD(, control_client) clients;
 };
+_Static_assert(WIRE__ERROR_CLASS__ERROR_INTERNAL + 1 == CONTROL_CLASSES, "a class has no place");
 
 /* answer.c: exactly one of reply, done and refuse ends a request; all copy what they are given */
 void control_reply(struct control_client *client, uint64_t id, Control__Reply *reply);

@@ -61,6 +61,7 @@ struct feed_reader {
 struct feed {
 	struct engine *engine;
 	struct engine_watch *watch;
+	struct engine_note_watch *notes;
 	struct event *flush; /* something is to be sent */
 	struct event *look_timer;
 	struct look *look;
@@ -305,7 +306,7 @@ struct feed *feed_new(struct event_base *base, struct engine *engine)
 		abort();
 	}
 	feed->watch = engine_watch(engine, feed_on_news, feed);
-	engine_note_watch(engine, feed_on_note, feed);
+	feed->notes = engine_note_watch(engine, feed_on_note, feed);
 	return feed;
 }
 
@@ -314,7 +315,7 @@ struct feed *feed_free(struct feed *feed)
 	if (!feed) {
 		return NULL;
 	}
-	engine_note_watch(feed->engine, NULL, NULL);
+	engine_note_watch_free(feed->notes);
 	engine_watch_free(feed->watch);
 	event_free(feed->flush);
 	event_free(feed->look_timer);

@@ -220,19 +220,6 @@ static void amiss_key_end(struct amiss_list *list, const char *subject, uint64_t
 	row->source = CONTROL__SOURCE__SOURCE_RECORD;
 }
 
-/* The keys of a role that the root names: of several the one that ends first matters least, the last one most. */
-static uint64_t amiss_role_end(const struct root_manifest *root, enum root_role role)
-{
-	uint64_t end = 0;
-
-	for (uint32_t i = 0; i < root->n_keys[role] && i < ROOT_KEYS_MAX; i++) {
-		if (root->keys[role][i].not_after > end) {
-			end = root->keys[role][i].not_after;
-		}
-	}
-	return end;
-}
-
 /*
  * As the signed root in lud's keyring says; who may write to the keyring may renew it, so it is not verified here. A
  * keyring without one is wrong by that alone: nothing can be signed.
@@ -247,27 +234,19 @@ void amiss_key(struct amiss_list *list)
 	        [ROOT_ROLE_POLICY] = "the policy key",
 	};
 	const char *keyring = engine_config(list->engine)->keyring;
-	_cleanup_(freep) uint8_t *bytes = NULL;
-	struct envelope_part part;
-	const struct root_manifest *root;
-	size_t size;
+	struct kit_ends ends;
 
-	if (kit_root_read(keyring, &bytes, &size) < 0 ||
-	        envelope_part_open(bytes, size, &part) != ENVELOPE_OK ||
-	        part.kind != ENVELOPE_ROOT) {
+	if (kit_root_ends(keyring, &ends) < 0) {
 		err_forget();
 		amiss_add(list, CONTROL__AMISS_LEVEL__AMISS_LEVEL_WRONG, "the keyring",
 		        "has no signed root that can be read (%s)", keyring)
 		        ->remedy = "`luctl keys list` says what is wrong with it";
 		return;
 	}
-	root = (const struct root_manifest *)part.manifest;
-	amiss_key_end(list, "the signed root", root->expires);
+	amiss_key_end(list, "the signed root", ends.root);
 	for (enum root_role role = 0; role < _ROOT_ROLE_N; role++) {
-		uint64_t end = amiss_role_end(root, role);
-
-		if (end && end < root->expires) {
-			amiss_key_end(list, roles[role], end);
+		if (ends.roles[role] && ends.roles[role] < ends.root) {
+			amiss_key_end(list, roles[role], ends.roles[role]);
 		}
 	}
 }

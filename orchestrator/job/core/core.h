@@ -56,6 +56,12 @@ const char *engine_job_waits(const struct engine *engine, int64_t id);
 void engine_clock(struct engine *engine);
 /* How many jobs are open, and how many of them wait. */
 void engine_count_jobs(const struct engine *engine, uint32_t *ret_open, uint32_t *ret_waiting);
+/* Open jobs by their state, and since when the one that has waited longest does, unix us; 0: none waits. */
+struct jobs_tally {
+	uint32_t in[_JOB_STATE_N];
+	int64_t waits_since_us;
+};
+void engine_tally_jobs(const struct engine *engine, struct jobs_tally *ret_tally);
 /* Whether a job is open and taken up, so that its end will come. */
 bool engine_has_job(const struct engine *engine, int64_t id);
 /* The id of a service's open job, the oldest; 0: none. */
@@ -137,7 +143,9 @@ struct engine_note {
 	const char *state;
 	const char *text;
 };
+/* It may not change what it is told of, nor who is told. */
 typedef void (*engine_note_fn)(const struct engine_note *note, void *arg);
-/* One at most; NULL: nobody. It may not change what it is told of. */
-void engine_note_watch(struct engine *engine, engine_note_fn fn, void *arg);
+struct engine_note_watch;
+struct engine_note_watch *engine_note_watch(struct engine *engine, engine_note_fn fn, void *arg);
+struct engine_note_watch *engine_note_watch_free(struct engine_note_watch *watch);
 void engine_note(const struct engine *engine, const struct engine_note *note);

@@ -161,8 +161,7 @@ struct engine {
 	struct standing_watches *standing_watches;       /* owned: when which is looked at */
 	job_gate_fn gate; /* NULL: every job may go on; see engine_gate() */
 	void *gate_arg;
-	engine_note_fn note; /* who watches machines, services and rollouts; NULL: nobody */
-	void *note_arg;
+	LIST_HEAD(, engine_note_watch) note_watches;
 	struct measure *measure;   /* owned; NULL until the record was loaded */
 	struct prebuilt *prebuilt; /* the same */
 	struct schedule *schedule; /* the same */

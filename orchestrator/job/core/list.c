@@ -9,6 +9,12 @@
 #include "orchestrator/job/core/set.h"
 #include "orchestrator/job/core/work.h"
 
+struct engine_note_watch {
+	LIST_ENTRY(engine_note_watch) link;
+	engine_note_fn fn;
+	void *arg;
+};
+
 /* What control and the steps may reach; all of it outlives the jobs. */
 struct machines *engine_machines(struct engine *engine)
 {
@@ -92,16 +98,32 @@ struct engine_watch *engine_watch_free(struct engine_watch *watch)
 	return NULL;
 }
 
-void engine_note_watch(struct engine *engine, engine_note_fn fn, void *arg)
+struct engine_note_watch *engine_note_watch(struct engine *engine, engine_note_fn fn, void *arg)
 {
-	engine->note = fn;
-	engine->note_arg = arg;
+	struct engine_note_watch *watch = mem_zero(sizeof(*watch));
+
+	watch->fn = fn;
+	watch->arg = arg;
+	LIST_INSERT_HEAD(&engine->note_watches, watch, link);
+	return watch;
+}
+
+struct engine_note_watch *engine_note_watch_free(struct engine_note_watch *watch)
+{
+	if (watch) {
+		LIST_REMOVE(watch, link);
+		free(watch);
+	}
+	return NULL;
 }
 
 void engine_note(const struct engine *engine, const struct engine_note *note)
 {
-	if (engine->note) {
-		engine->note(note, engine->note_arg);
+	const struct engine_note_watch *watch;
+
+	LIST_FOREACH(watch, &engine->note_watches, link)
+	{
+		watch->fn(note, watch->arg);
 	}
 }
 

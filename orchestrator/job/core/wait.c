@@ -243,6 +243,24 @@ void engine_count_jobs(const struct engine *engine, uint32_t *ret_open, uint32_t
 	}
 }
 
+void engine_tally_jobs(const struct engine *engine, struct jobs_tally *ret_tally)
+{
+	struct jobs_tally tally = {0};
+	const struct job *job;
+
+	TAILQ_FOREACH(job, &engine->jobs, link)
+	{
+		int64_t since = job->row.state_us ? job->row.state_us : job->row.created_us;
+
+		tally.in[job->row.state]++;
+		if (engine_job_waits(engine, job->row.id) &&
+		        (!tally.waits_since_us || since < tally.waits_since_us)) {
+			tally.waits_since_us = since;
+		}
+	}
+	*ret_tally = tally;
+}
+
 /*
  * Also for one that is put off already, with other words or another time. False: the record could not be
  * written, or there is no job any more.

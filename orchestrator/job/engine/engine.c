@@ -418,6 +418,7 @@ int engine_new(const struct engine_parts *parts, struct engine **ret_engine)
 	engine->steps = job_steps;
 	TAILQ_INIT(&engine->jobs);
 	LIST_INIT(&engine->watches);
+	LIST_INIT(&engine->note_watches);
 	LIST_INIT(&engine->statements);
 	LIST_INIT(&engine->standings);
 	LIST_INIT(&engine->standing_troubles);

@@ -4,6 +4,7 @@
  * the one before, and variants are made ahead. And the record is kept small.
  */
 #include <stdbool.h>
+#include <stddef.h>
 
 struct engine;
 struct job_part;
@@ -25,6 +26,8 @@ struct measure *measure_free(struct measure *measure);
  */
 struct prebuilt *prebuilt_new(struct engine *engine);
 struct prebuilt *prebuilt_free(struct prebuilt *prebuilt);
+/* How many are ready; 0 before the record was loaded. */
+size_t prebuilt_ready(const struct engine *engine);
 /*
  * Gives the oldest variant that was made for the part's machine and release: seed, sealed seed, payload.
  * False: there is none, and the part is as it was.

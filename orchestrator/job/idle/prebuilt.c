@@ -473,3 +473,18 @@ bool prebuilt_take(struct engine *engine, struct job_part *part)
 	}
 	return false;
 }
+
+size_t prebuilt_ready(const struct engine *engine)
+{
+	const struct prebuilt_variant *it;
+	size_t n = 0;
+
+	if (!engine->prebuilt) {
+		return 0;
+	}
+	TAILQ_FOREACH(it, &engine->prebuilt->variants, link)
+	{
+		n += it->ready;
+	}
+	return n;
+}

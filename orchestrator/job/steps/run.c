@@ -137,6 +137,7 @@ void job_on_result(struct job *job, const Machine__Result *result)
 	};
 
 	if (end.state == JOB_COMMITTED && run_is_confirmed_later(job)) {
+		job->row.blackout_ns = result->blackout_ns;
 		job_done(job, "", run_keep_result, (void *[]){(void *)result, job});
 		return;
 	}
