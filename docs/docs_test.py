@@ -235,6 +235,25 @@ def test_lud():
         assert re.search(rf'^\*{code}\*', text, re.M), f'lud(8) has no exit code {code}'
 
 
+def test_metrics():
+    """The guide has every metric as the table has it, and nothing else; rules and dashboard name nothing that is not there."""
+    rows = re.findall(r'^(?:LUD|MACHINE)\((\w+), (\w+), "([\w,]*)", "([^"]*)"\)', slurp('orchestrator/metrics/metrics.def'), re.M)
+    wanted = [f'| `samsara_{name}` | {kind.lower()} | {labels.replace(",", ", ")} | {what} |' for name, kind, labels, what in rows]
+    assert re.findall(r'^\| `samsara_.*', slurp('docs/guide/monitoring.md'), re.M) == wanted and len(rows) > 30
+    names = {'samsara_' + name for name, *_ in rows}
+    histograms = {f'samsara_{name}_{part}' for name, kind, *_ in rows if kind == 'HISTOGRAM' for part in ('bucket', 'sum', 'count')}
+    labels = {label for row in rows for label in row[2].split(',')} | {'le'}
+    rules = re.findall(r"^        expr: '(.*)'$", slurp('docs/monitoring/alerts.yml'), re.M)
+    panels = json.loads(slurp('docs/monitoring/dashboard.json'))['panels']
+    asked = rules + [target['expr'] for panel in panels for target in panel['targets']]
+    assert len(rules) == slurp('docs/monitoring/alerts.yml').count('- alert: ') > 5 and len(asked) > 20
+    for expression in asked:
+        named = set(re.findall(r'samsara_\w+', expression))
+        assert named and named <= names | histograms, (expression, named - names - histograms)
+        by = re.findall(r'(?:by|on) \(([\w, ]+)\)', expression) + re.findall(r'[{,](\w+)=', expression)
+        assert {label for some in by for label in some.split(', ')} <= labels, expression
+
+
 def test_luforge():
     text = page('luforge.1.scd')
     usage = output('luforge', '--help')

@@ -16,6 +16,7 @@
 #include <sys/un.h>
 
 #include "host/base/file.h"
+#include "orchestrator/config/loopback.h"
 #include "orchestrator/config/priv.h"
 
 /* Units of config.def. */
@@ -190,7 +191,10 @@ void config_complete(struct config *config)
 
 int config_check(const struct config *config, struct failure *ret_failure)
 {
+	struct sockaddr_storage outside;
 	struct sockaddr_un address;
+	enum loopback_kind kind;
+	int len, r;
 
 	if (strpbrk(config->state_dir, " \t\n,")) {
 		failure_set(ret_failure, "config", "state_dir",
@@ -212,6 +216,18 @@ int config_check(const struct config *config, struct failure *ret_failure)
 		        "a machine that keeps no kits takes layouts that two variant keys have "
 		        "signed, and there is one signer");
 		return err_raise(-EINVAL);
+	}
+	r = loopback_parse(config->metrics_listen, &kind, &outside, &len);
+	if (r < 0) {
+		failure_set(ret_failure, "config", "metrics.listen",
+		        "name a path from / on, or a number of 127.0.0.0/8 or [::1] with a port, "
+		        "as "
+		        "127.0.0.1:9464",
+		        r == -EACCES ? "%s can be reached from outside, and whoever reads here "
+		                       "is asked for nothing"
+		                     : "%s is no place to listen",
+		        config->metrics_listen);
+		return err_up(r);
 	}
 	if (config->prepare_timeout_usec + config->transfer_timeout_usec >
 	        config->update_timeout_usec) {

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "host/base/file.h"
+#include "orchestrator/config/loopback.h"
 #include "orchestrator/config/quantity.h"
 
 static const struct {
@@ -132,6 +133,52 @@ static void test_between_keys(const char *dir)
 	config.control_socket = text_format("%0200d", 1);
 	assert(config_check(&config, &failure) == -ENAMETOOLONG);
 	config_fini(&config);
+}
+
+static const struct {
+	const char *text;
+	int r;
+	enum loopback_kind kind;
+} loopback_cases[] = {
+        {"none", 0, LOOPBACK_NONE},
+        {"/run/samsara/metrics.sock", 0, LOOPBACK_UNIX},
+        {"127.0.0.1:9464", 0, LOOPBACK_TCP},
+        {"127.200.0.9:1", 0, LOOPBACK_TCP},
+        {"[::1]:9464", 0, LOOPBACK_TCP},
+        {"0.0.0.0:9464", -EACCES, _LOOPBACK_N},
+        {"[::]:9464", -EACCES, _LOOPBACK_N},
+        {"128.0.0.1:9464", -EACCES, _LOOPBACK_N},
+        {"192.168.7.1:9464", -EACCES, _LOOPBACK_N},
+        {"[fe80::1]:9464", -EACCES, _LOOPBACK_N},
+        {"[::ffff:127.0.0.1]:9464", -EACCES, _LOOPBACK_N},
+        {"127.0.0.1", -EINVAL, _LOOPBACK_N},
+        {"127.0.0.1:0", -EINVAL, _LOOPBACK_N},
+        {"127.0.0.1:65536", -EINVAL, _LOOPBACK_N},
+        {"localhost:9464", -EINVAL, _LOOPBACK_N},
+        {"metrics.sock", -EINVAL, _LOOPBACK_N},
+};
+
+/* What is refused is told by the key, and leaves everything as it was. */
+static void test_loopback(const char *dir)
+{
+	for (size_t i = 0; i < sizeof(loopback_cases) / sizeof(loopback_cases[0]); i++) {
+		enum loopback_kind kind = _LOOPBACK_N;
+		struct sockaddr_storage address;
+		struct failure failure = {0};
+		struct config config;
+		int len = -1;
+
+		assert(loopback_parse(loopback_cases[i].text, &kind, &address, &len) ==
+		        loopback_cases[i].r);
+		assert(kind == loopback_cases[i].kind && (len > 0) == (kind == LOOPBACK_TCP));
+		config_init(&config, dir);
+		config_complete(&config);
+		free(config.metrics_listen);
+		config.metrics_listen = text_copy(loopback_cases[i].text);
+		assert(config_check(&config, &failure) == loopback_cases[i].r);
+		assert(!loopback_cases[i].r || !strcmp(failure.place, "metrics.listen"));
+		config_fini(&config);
+	}
 }
 
 static const struct {
@@ -287,6 +334,7 @@ int main(void)
 	assert(mkdtemp(dir));
 	test_quantities();
 	test_file(dir);
+	test_loopback(dir);
 	test_between_keys(dir);
 	test_layouts(dir);
 	test_prebuilt(dir);

@@ -4,6 +4,7 @@
  * stages of its start.
  */
 #include "orchestrator/job/engine/engine.h"
+#include "orchestrator/metrics/metrics.h"
 #include "orchestrator/server/server.h"
 
 /* What an administrator can do about a state directory that takes no files. */
@@ -57,6 +58,7 @@ struct lud {
 	struct control *control;
 	struct link_buffers *buffers; /* of the server's connections */
 	struct server *server;
+	struct metrics *metrics; /* NULL: they are served nowhere */
 	struct event *signals[LUD_SIGNALS_N];
 	struct event *watchdog; /* NULL: no service manager asks for it */
 };

@@ -52,6 +52,7 @@ static void lud_on_hangup(evutil_socket_t signal, short what, void *arg)
 			err_forget();
 		}
 		server_reloaded(lud->server);
+		metrics_reloaded(lud->metrics);
 	}
 	config_fini(&fresh);
 }

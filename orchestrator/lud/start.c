@@ -172,12 +172,19 @@ int lud_open(struct lud *lud, struct failure *ret_failure)
 		r = server_new(lud->base, &lud->config, lud->control, lud->buffers, &lud->server,
 		        ret_failure);
 	}
+	if (!r) {
+		struct metrics_parts metrics = {
+		        lud->base, &lud->config, lud->engine, lud->control, lud->server};
+
+		r = metrics_new(&metrics, &lud->metrics, ret_failure);
+	}
 	return err_up(r);
 }
 
 /* In reverse: a part may use what was made before it until its own end. */
 void lud_close(struct lud *lud)
 {
+	metrics_free(lud->metrics);
 	server_free(lud->server);
 	if (lud->buffers) {
 		link_buffers_free(lud->buffers);
