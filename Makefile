@@ -1,7 +1,7 @@
 # A thin front: every target installs and builds what it needs first.
 B := build
 
-.PHONY: all deps build quick check check-all demo up down bench soak mutants install format lint clean
+.PHONY: all deps build quick check check-all demo up down bench soak mutants install deb format lint clean
 
 all: build
 
@@ -54,6 +54,11 @@ mutants: build
 # Everything that a host of machines needs, as packaging/installed.list says; DESTDIR puts it elsewhere.
 install: build
 	@meson install -C $(B) --no-rebuild --quiet
+
+# Debian's package, in build/deb.
+deb:
+	@tools/deps deb
+	@packaging/deb
 
 format: deps
 	@git ls-files '*.c' '*.h' | xargs clang-format-19 -i
