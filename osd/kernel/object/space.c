@@ -11,8 +11,8 @@
  * A thread's memory stays with the space: when its slot ends, the next one takes it, or VM takes the
  * frame back.
  *
- * A number leads to its space by one load. Numbers that are free are in a queue in the same table, so
- * that one that was given back means nobody for long.
+ * A number leads to its space by one load. Numbers that were given back are in a queue in the same table,
+ * behind all that were never used, so that one means nobody for long.
  */
 #include "osd/kernel/object/space.h"
 #include "osd/arch/frame.h"
@@ -33,20 +33,16 @@ struct thread_frame {
 _Static_assert(sizeof(struct space_frame) <= PAGE_SIZE, "a space lies in a frame");
 _Static_assert(sizeof(struct thread_frame) <= PAGE_SIZE, "and so does a thread");
 
-/* Of each number the space, or IS_FREE and the next one in the queue. */
+/* Of each number the space, or IS_FREE and the next one in the queue; NULL: it was never used. */
 static uintptr_t numbers[N_SPACES];
-static uint32_t number_first, number_last, n_numbers_free;
+static uint32_t n_numbers_used, n_numbers_queued;
+static uint32_t number_first, number_last; /* of the queue, unless it is empty */
 
 #define IS_FREE 1u
 
 void spaces_init(void)
 {
 	mmu_init();
-	for (uint32_t i = 0; i < N_SPACES; i++) {
-		numbers[i] = (uintptr_t)(i + 1) << 1 | IS_FREE;
-	}
-	number_last = N_SPACES - 1;
-	n_numbers_free = N_SPACES;
 }
 
 struct space *space_of_any(uint64_t id)
@@ -71,16 +67,19 @@ const struct arch_space *context_mirrors(const struct arch_context *ctx)
 
 static void space_number_take(struct space *space)
 {
-	space->id = number_first;
-	number_first = (uint32_t)(numbers[space->id] >> 1);
+	if (n_numbers_used < N_SPACES) {
+		space->id = n_numbers_used++;
+	} else {
+		space->id = number_first;
+		number_first = (uint32_t)(numbers[space->id] >> 1);
+		n_numbers_queued--;
+	}
 	numbers[space->id] = (uintptr_t)space;
-	n_numbers_free--;
 }
 
-/* One is always in use, VM's: so the queue that it is put into is empty only when all are. */
 static void space_number_give(space_t id)
 {
-	if (n_numbers_free++ == 0) {
+	if (n_numbers_queued++ == 0) {
 		number_first = id;
 	} else {
 		numbers[number_last] = (uintptr_t)id << 1 | IS_FREE;
@@ -109,7 +108,7 @@ err_t space_open(paddr_t root, paddr_t object, endpoint_t owner, struct space **
 	err_t err = object == root ? E_INVAL : space_frame_check(object);
 
 	if (err == E_OK) {
-		err = n_numbers_free == 0 ? E_FULL : mmu_space_init(&mmu, root);
+		err = spaces_free_count() == 0 ? E_FULL : mmu_space_init(&mmu, root);
 	}
 	if (err != E_OK) {
 		return err;
@@ -268,5 +267,5 @@ paddr_t space_close(struct space *space)
 
 uint32_t spaces_free_count(void)
 {
-	return n_numbers_free;
+	return N_SPACES - n_numbers_used + n_numbers_queued;
 }

@@ -288,6 +288,20 @@ static void test_waiting(void)
 	close_slot(other);
 }
 
+/* Numbers of spaces that were never used are given before any comes again. */
+static void test_space_numbers(void)
+{
+	struct slot *slot = open_slot(2);
+	space_t was = slot->instance->space->id;
+
+	assert(space_of_any(was + 1) == NULL);
+	close_slot(slot);
+	assert(space_of_any(was) == NULL);
+	slot = open_slot(2);
+	assert(slot->instance->space->id == was + 1);
+	close_slot(slot);
+}
+
 /* The frame for the registers of the FPU is the space's until it is taken back. */
 static void test_space_fpu(void)
 {
@@ -334,6 +348,7 @@ int main(void)
 	alarms_init();
 	sched_init();
 	run(open_slot(SUPERVISOR));
+	test_space_numbers();
 	test_reused();
 	test_stale(0);
 	test_stale(2);

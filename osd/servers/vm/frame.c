@@ -2,6 +2,7 @@
 #include "osd/servers/vm/frame.h"
 
 #include <assert.h>
+#include <string.h>
 
 static uint64_t *bitmap;
 static struct frame_run *runs;
@@ -16,6 +17,7 @@ uint64_t frame_storage_bytes(uint64_t n)
 void frame_init(void *storage, paddr_t base, uint64_t n)
 {
 	bitmap = storage;
+	memset(bitmap, 0, (n + 63) / 64 * 8);
 	runs = (void *)(bitmap + (n + 63) / 64);
 	first_pa = base;
 	n_frames = n;

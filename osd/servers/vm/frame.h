@@ -20,7 +20,7 @@ struct frame_run {
 /* Bytes of the tables for n frames. */
 uint64_t frame_storage_bytes(uint64_t n_frames);
 /*
- * Manage [base, base + n_frames pages); nothing is free yet. storage: zeroed,
+ * Manage [base, base + n_frames pages); nothing is free yet. storage may hold anything, and is
  * frame_storage_bytes() long.
  */
 void frame_init(void *storage, paddr_t base, uint64_t n_frames);

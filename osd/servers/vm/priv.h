@@ -24,6 +24,8 @@ struct space {
 	uint64_t mirror_state; /* mirror_state_of(mirror_of) when the view was made */
 };
 
+/* Room for N_SPACES, in memory that may hold anything. */
+void spaces_init(struct space *storage);
 /* The live space with this number, or NULL. */
 struct space *space_of(space_t id);
 /* Take note of a space made by the kernel. */

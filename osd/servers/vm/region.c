@@ -1,7 +1,7 @@
 /*
- * The store of regions and the lists that they are in. The store is static: VM must not run out of
- * memory for its own books while it hands out that of others, so their number has a limit, which
- * region_new() reports, and no allocator is in the way.
+ * The store of regions and the lists that they are in. Its memory is taken when the machine starts: VM must
+ * not run out of memory for its own books while it hands out that of others, so their number has a limit,
+ * which region_new() reports, and no allocator is in the way.
  */
 #include "osd/servers/vm/region.h"
 
@@ -9,29 +9,42 @@
 
 #include "osd/abi/errors.h"
 
-static struct region store[REGION_MAX];
+/* A process has some eight regions, and no fewer than thirty frames but for the smallest ones. */
+#define FRAMES_PER_REGION 4u
+#define REGIONS_MIN 1024u
+
+static struct region *store; /* those behind the first n_touched have never been used */
+static uint32_t n_touched;
 static struct region *free_list;
 static uint32_t n_free;
 
-void region_init(void)
+uint32_t regions_max(uint64_t n_frames)
 {
+	return REGIONS_MIN + (uint32_t)(n_frames / FRAMES_PER_REGION);
+}
+
+void region_init(struct region *storage, uint32_t n)
+{
+	store = storage;
+	n_touched = 0;
 	free_list = NULL;
-	for (uint32_t i = REGION_MAX; i > 0; i--) {
-		store[i - 1].next = free_list;
-		free_list = &store[i - 1];
-	}
-	n_free = REGION_MAX;
+	n_free = n;
 }
 
 struct region *region_new(void)
 {
 	struct region *region = free_list;
 
+	if (n_free == 0) {
+		return NULL;
+	}
 	if (region) {
 		free_list = region->next;
-		n_free--;
-		*region = (struct region){.runs = FRAME_NONE};
+	} else {
+		region = &store[n_touched++];
 	}
+	n_free--;
+	*region = (struct region){.runs = FRAME_NONE};
 	return region;
 }
 

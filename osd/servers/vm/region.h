@@ -5,7 +5,6 @@
  */
 #include "osd/servers/vm/frame.h"
 
-#define REGION_MAX 4096u
 /* First address above user memory, as the kernel has it. */
 #define REGION_END UINT64_C(0x00007ffffffff000)
 #define REGION_LOW UINT64_C(0x10000)
@@ -34,8 +33,10 @@ struct region {
 	struct region *source;
 };
 
-/* Empty the store of regions. */
-void region_init(void);
+/* How many there can be on a machine of so many frames: as many as those who have the frames will need. */
+uint32_t regions_max(uint64_t n_frames);
+/* So many regions, none of them in use, in memory that may hold anything. */
+void region_init(struct region *storage, uint32_t n);
 /* A region that is in no list, zeroed but for runs; NULL: none left. */
 struct region *region_new(void);
 /* Give it back; it is in no list and owns nothing. Returns NULL. */

@@ -6,20 +6,38 @@
 
 #include "osd/lib/sef/sef.h"
 
-static struct space spaces[N_SPACES];
+static struct space *spaces; /* N_SPACES; those behind the first n_known mean nothing yet */
+static uint32_t n_known;
 static uint64_t n_tables_all;
+
+void spaces_init(struct space *storage)
+{
+	spaces = storage;
+	n_known = 0;
+	n_tables_all = 0;
+}
 
 struct space *space_of(space_t id)
 {
-	return id < N_SPACES && spaces[id].is_live ? &spaces[id] : NULL;
+	return id < n_known && spaces[id].is_live ? &spaces[id] : NULL;
+}
+
+/* The kernel gives one number after the other before any comes again. */
+static struct space *space_begin(space_t id)
+{
+	while (n_known <= id) {
+		spaces[n_known++].is_live = false;
+	}
+	spaces[id] = (struct space){.is_live = true, .id = id};
+	return &spaces[id];
 }
 
 struct space *space_adopt(space_t id)
 {
-	struct space *space = id < N_SPACES ? &spaces[id] : NULL;
+	struct space *space = id < N_SPACES ? space_begin(id) : NULL;
 
 	if (space) {
-		*space = (struct space){.is_live = true, .is_boot = true, .id = id};
+		space->is_boot = true;
 	}
 	return space;
 }
@@ -59,13 +77,12 @@ err_t space_new(struct space **ret_space)
 		}
 		return id;
 	}
-	spaces[id] = (struct space){.is_live = true, .id = (space_t)id};
-	space_tables_add(&spaces[id], N_FRAMES);
+	*ret_space = space_begin((space_t)id);
+	space_tables_add(*ret_space, N_FRAMES);
 	/* Now, since an instance that has not committed cannot wait for memory. It is our own frame. */
 	if (sys_space_fpu((space_t)id, frames[FRAME_FPU]) != E_OK) {
 		sef_panic("space_fpu");
 	}
-	*ret_space = &spaces[id];
 	return E_OK;
 }
 

@@ -9,6 +9,7 @@
 #define DATA_BYTES (UINT64_C(8) << 20)
 #define DATA_PAGES (DATA_BYTES / PAGE_SIZE)
 #define FAR (UINT64_C(1) << 40)
+#define N_MANY 4096u
 #define RW (PROT_R | PROT_W)
 
 static void say(const char *text)
@@ -288,6 +289,31 @@ static void test_exhaustion(void)
 	child_free(&child);
 }
 
+/* Four thousand processes: a space each, memory in two places of it, and somebody who could run there. */
+static void test_many(void)
+{
+	struct slot_params params = {.name = "many", .flags = SLOT_PROGRAM, .priority = 4};
+	static endpoint_t endpoints[N_MANY];
+	static space_t spaces[N_MANY];
+	struct vm_reply reply;
+
+	for (uint32_t i = 0; i < N_MANY; i++) {
+		err_t endpoint;
+
+		CHECK(ask_space_new(&spaces[i]) == E_OK);
+		CHECK(ask_map(spaces[i], DATA, DATA_BYTES, RW, 0) == E_OK);
+		CHECK(ask_map(spaces[i], FAR, DATA_BYTES, RW, 0) == E_OK);
+		params.space = spaces[i];
+		endpoint = sys_slot_create(&params);
+		CHECK(endpoint > 0);
+		endpoints[i] = (endpoint_t)endpoint;
+	}
+	for (uint32_t i = 0; i < N_MANY; i++) {
+		CHECK(sys_slot_destroy(endpoints[i]) == E_OK);
+		CHECK(ask_space(VM_SPACE_FREE, spaces[i], &reply) == E_OK);
+	}
+}
+
 static void test_all(void)
 {
 	test_arguments();
@@ -313,6 +339,7 @@ int main(void)
 		test_all();
 	}
 	test_exhaustion();
+	test_many();
 	CHECK(frames_left() == before);
 	(void)snprintf(text, sizeof(text), "ok - vm, %lu frames left\n", before);
 	say(text);

@@ -11,6 +11,7 @@
 
 #define BASE UINT64_C(0x40000000)
 #define N 400u
+#define N_REGIONS 100u
 #define OURS UINT64_C(0x10000000)
 #define THEIRS UINT64_C(0x70000000)
 #define N_PAGES 90u
@@ -99,6 +100,7 @@ static struct region *region_make(uint32_t most)
 
 static void start(void)
 {
+	static struct region regions[N_REGIONS];
 	static void *storage;
 
 	free(storage);
@@ -107,7 +109,7 @@ static void start(void)
 	us.regions = them.regions = NULL;
 	us.n_mirrored_by = 0;
 	n_until_none = UINT32_MAX;
-	region_init();
+	region_init(regions, N_REGIONS);
 	frame_init(storage, BASE, N);
 	frame_give(BASE, N);
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #define HALF_BASE UINT64_C(0x40000000)
+#define HALF_REGIONS 1024u
 
 bool half_fails;
 uint64_t half_n_shown;
@@ -14,13 +15,14 @@ static uint32_t n_regions;
 
 void half_start(void)
 {
+	static struct region regions[HALF_REGIONS];
 	static void *storage;
 
 	free(storage);
 	storage = calloc(1, frame_storage_bytes(HALF_FRAMES));
 	half_fails = false;
 	half_n_shown = 0;
-	region_init();
+	region_init(regions, HALF_REGIONS);
 	n_regions = region_n_free();
 	frame_init(storage, HALF_BASE, HALF_FRAMES);
 	frame_give(HALF_BASE, HALF_FRAMES);

@@ -10,13 +10,18 @@
 
 #define BASE UINT64_C(0x40000000)
 #define N 5000u
+#define N_REGIONS 100u
+
+static struct region regions[N_REGIONS];
 
 static void *storage;
 
 static void frames_start(void)
 {
 	free(storage);
-	storage = calloc(1, frame_storage_bytes(N));
+	storage = malloc(frame_storage_bytes(N));
+	assert(storage);
+	memset(storage, 0xff, frame_storage_bytes(N));
 	assert(storage);
 	frame_init(storage, BASE, N);
 	frame_give(BASE, 1000);
@@ -99,7 +104,7 @@ static void test_regions(void)
 	struct region *list = NULL;
 	struct region *a, *b, *c;
 
-	region_init();
+	region_init(regions, N_REGIONS);
 	a = region_at(0x100000, 16);
 	b = region_at(0x200000, 1);
 	c = region_at(0x110000, 16);
@@ -121,13 +126,28 @@ static void test_regions(void)
 	assert(a->next == b && !region_find(list, 0x110000));
 }
 
+/* In memory that held something, and again when all were taken. */
 static void test_region_store(void)
 {
-	region_init();
-	for (uint32_t i = 0; i < REGION_MAX; i++) {
-		assert(region_new());
+	struct region *all[N_REGIONS];
+
+	memset(regions, 0xff, sizeof(regions));
+	region_init(regions, N_REGIONS);
+	for (uint32_t round = 0; round < 2; round++) {
+		for (uint32_t i = 0; i < N_REGIONS; i++) {
+			all[i] = region_new();
+			assert(all[i] && all[i]->next == NULL && all[i]->n_shares == 0);
+			for (uint32_t k = 0; k < i; k++) {
+				assert(all[k] != all[i]);
+			}
+		}
+		assert(!region_new() && region_n_free() == 0);
+		for (uint32_t i = 0; i < N_REGIONS; i++) {
+			assert(!region_free(all[i]));
+		}
+		assert(region_n_free() == N_REGIONS);
 	}
-	assert(!region_new() && region_n_free() == 0);
+	assert(regions_max(0) > 0 && regions_max(1ul << 17) >= 8 * 4096);
 }
 
 static void test_ranges(void)
