@@ -1,5 +1,5 @@
 /*
- * Where socket and keyring are when nobody says so. A variable of the environment comes first,
+ * Where socket, keyring and CA are when nobody says so. A variable of the environment comes first,
  * then the build tree that luctl itself lies in (it has build.ninja above it), then the
  * system's places; the socket has one for users too.
  */
@@ -62,6 +62,13 @@ char *place_keys(void)
 	char *path = place_from("SAMSARA_KEYS", "keys");
 
 	return path ? path : ctl_format("/etc/samsara/keys");
+}
+
+char *place_ca(void)
+{
+	char *path = place_from("SAMSARA_CA", "ca");
+
+	return path ? path : ctl_format("/etc/samsara/ca");
 }
 
 char *place_build(void)

@@ -8,3 +8,5 @@ char *place_socket(void);
 char *place_build(void);
 /* The keyring: $SAMSARA_KEYS, build/keys, /etc/samsara/keys. */
 char *place_keys(void);
+/* The CA of connections: $SAMSARA_CA, build/ca, /etc/samsara/ca. */
+char *place_ca(void);

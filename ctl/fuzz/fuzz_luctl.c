@@ -228,6 +228,11 @@ char *place_keys(void)
 	return ctl_format("%s", "/nowhere");
 }
 
+char *place_ca(void)
+{
+	return ctl_format("%s", "/nowhere");
+}
+
 /* A text of an option, of bytes that lead somewhere. */
 static const char *next_text(char *to, size_t size)
 {

@@ -152,7 +152,7 @@ static int ca_create(struct tls_ca *ca, const struct tls_terms *terms, struct fa
 
 	if (access(path, F_OK) == 0) {
 		failure_set(ret_failure, "exists", path,
-		        "luctl cert list shows it; name another directory with --ca",
+		        "`luctl cert list` shows it; name another directory with --ca",
 		        "there is a CA already; nothing was changed");
 		return err_raise(-EEXIST);
 	}
@@ -191,7 +191,7 @@ static int ca_read(struct tls_ca *ca, struct failure *ret_failure)
 
 	if (r == -ENOENT) {
 		failure_set(ret_failure, "no-ca", ca->dir,
-		        "make one with luctl cert init, or name its directory with --ca",
+		        "make one with `luctl cert init`, or name its directory with --ca",
 		        "there is no CA");
 	}
 	if (r < 0) {
@@ -218,7 +218,7 @@ int tls_ca_open(const char *dir, struct tls_ca **ret_ca, struct failure *ret_fai
 
 	if (r == -ENOENT) {
 		failure_set(ret_failure, "no-ca", dir,
-		        "make one with luctl cert init, or name its directory with --ca",
+		        "make one with `luctl cert init`, or name its directory with --ca",
 		        "there is no CA");
 	}
 	if (r == 0) {

@@ -52,7 +52,7 @@ int tls_dir_check(const char *dir, int fd, struct failure *ret_failure)
 	if (st.st_uid != geteuid() || (st.st_mode & (S_IWGRP | S_IWOTH))) {
 		failure_set(ret_failure, "exposed", dir,
 		        "make it yours, with mode 0700; if others could write to it, see with "
-		        "luctl cert list that nothing is in it which you have not issued",
+		        "`luctl cert list` that nothing is in it which you have not issued",
 		        "it is not yours, or others may write to it");
 		return err_raise(-EPERM);
 	}

@@ -66,7 +66,7 @@ static int key_parse(const char *path, const void *text, size_t size, EVP_PKEY *
 	if (!key || !tls_key_fits(key)) {
 		(void)tls_fail_crypto(ret_failure, path, "cannot be used");
 		failure_set(ret_failure, "key", path,
-		        "put back the one that luctl cert request or cert init made",
+		        "put back the one that `luctl cert request` or `luctl cert init` made",
 		        "it is no private key of P-256 without a passphrase");
 		return err_raise(-EBADMSG);
 	}

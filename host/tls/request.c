@@ -65,7 +65,7 @@ static int request_refuse(struct failure *ret_failure, const char *place, const 
 {
 	ERR_clear_error();
 	failure_set(ret_failure, "request", place,
-	        "make one with luctl cert request where it will be used", "%s", cause);
+	        "make one with `luctl cert request` where it will be used", "%s", cause);
 	return err_raise(-EBADMSG);
 }
 

@@ -75,6 +75,17 @@ def offline(asked):
     asked.ask('keys', 'renew', '--keys', world.dir + '/other')
     asked.ask('keys', 'second', '--keys', world.dir + '/second')
     asked.ask('release', 'sign', *world.kits, *asked.keys)
+    certificates(asked, world.dir + '/ca')
+
+
+def certificates(asked, ca):
+    """A CA and a name that it gives out and takes back."""
+    asked.ask('cert', 'init', '--ca', ca)
+    asked.ask('cert', 'request', 'user/alice', '--dir', ca)
+    for words in ('issue user/alice %s/alice.req' % ca, 'renew user/alice --revoke'):
+        asked.ask('cert', *words.split(), '--ca', ca, '--out', ca + '/alice.crt')
+    for words in ('revoke user/alice', 'crl', 'list'):
+        asked.ask('cert', *words.split(), '--ca', ca)
 
 
 def questions(asked):
@@ -194,7 +205,7 @@ def test_errors(world):
     for verb, least in VERBS.items():
         asked.ask(*verb.split(), *['9'] * least, '--nonsense', code=2)
     for verb, least in VERBS.items():
-        if not verb.startswith(('keys', 'policy', 'schema', 'db', 'dev', 'release new')):
+        if not verb.startswith(('keys', 'cert', 'policy', 'schema', 'db', 'dev', 'release new')):
             asked.ask(*verb.split(), *['9'] * least, code=None)
 
 
