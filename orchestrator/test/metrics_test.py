@@ -15,6 +15,7 @@ import time
 
 import harness
 
+PORT = 20000 + os.getpid() % 12000  # of an address that is nobody's; below those that the kernel draws
 NAME = r'[a-zA-Z_:][a-zA-Z0-9_:]*'
 LABEL = r'[a-zA-Z_][a-zA-Z0-9_]*="(?:[ !#-\[\]-~]|\\\\|\\"|\\n)*"'
 SAMPLE = re.compile(r'(%s)(?:\{(%s(?:,%s)*)\})? (-?[0-9.e+-]+|\+Inf)' % (NAME, LABEL, LABEL))
@@ -108,6 +109,7 @@ def test_values(world):
     assert before['jobs_total', 'update', 'confirmed'] == before['blackout_seconds_count', 'update'] == 0, before
     world.luctl('update', 'ds')
     world.luctl('update', 'ds', '--release', '9', code=3)
+    world.luctl('update', 'ds', '--prepare-only')
     world.peer.services['ds']['restarts'] = 3
     status = world.json('status')
     now = world.until(lambda: (found := scrape(world))['machines_well',] == found['machine_up', 'm'] == 1 and found)
@@ -121,6 +123,7 @@ def test_values(world):
     assert now['blackout_seconds_count', 'update'] == 1 and now['blackout_seconds_sum', 'update'] == 0.001234
     assert now['blackout_seconds_bucket', 'update', '0.001'] == 0 and now['blackout_seconds_bucket', 'update', '0.0025'] == 1
     assert now['job_duration_seconds_count', 'update'] == 1 and 0 < now['job_duration_seconds_sum', 'update'] < 300
+    assert now['jobs_total', 'prepare', 'could be updated'] == 1 and now['job_duration_seconds_count', 'prepare'] == 0
     assert now['requests_total', 'not_found'] + now['requests_total', 'refused'] == 1 and now['requests_total', 'ok'] > 3
     assert now['connections_total', 'admitted'] > 3 and now['record_well',] == 1 and now['record_bytes', 'database'] > 4096
     assert abs(now['machine_status_timestamp_seconds', 'm'] - time.time()) < 200
@@ -188,26 +191,36 @@ def is_over(connection):
     return bool(select.select([connection.sock], [], [], 0)[0])
 
 
+def is_served(connection):
+    """Whether lud's end of a connection is open, as the kernel has it: whoever reads would see only what is left."""
+    ends = ':%04X' % PORT, ':%04X' % connection.sock.getsockname()[1]
+    with open('/proc/net/tcp', encoding='ascii') as f:
+        rows = [line.split()[1:4] for line in f]
+    return any(ours.endswith(ends[0]) and theirs.endswith(ends[1]) and state == '01' for ours, theirs, state in rows)
+
+
 def test_readers(world):
     """Readers that do not speak, or slowly, or do not read, have their time; lud goes on, and others have their turn."""
     at = address()
-    serve(world, at + ':9464')
+    serve(world, '%s:%d' % (at, PORT))
     world.prepare()
     for n in range(62):
         world.peer.add_service('%d' % n * 30, bytes(64))
     world.json('status')
-    body = ask(http.client.HTTPConnection(at, 9464, timeout=60))[1]
+    body = ask(http.client.HTTPConnection(at, PORT, timeout=60))[1]
     assert parse(body)['samsara_machine_up', ('machine="m"',)] == 1 and len(body) > 1 << 16, len(body)
-    places = [http.client.HTTPConnection(at, 9464, timeout=60) for _ in range(8)]
-    deaf, slow = places[:2]
+    places = [http.client.HTTPConnection(at, PORT, timeout=60) for _ in range(7)]
+    slow = places[0]
+    for connection in places:
+        connection.connect()
+    deaf = http.client.HTTPConnection(at, PORT, timeout=60)
     deaf.sock = socket.socket()
     deaf.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
-    deaf.sock.connect((at, 9464))
+    deaf.sock.connect((at, PORT))  # the last of them, whose time is over last
     deaf.request('GET', '/metrics')
-    for connection in places[1:]:
-        connection.connect()
+    assert is_served(deaf)
     assert world.json('status')['services']
-    last = http.client.HTTPConnection(at, 9464, timeout=60)
+    last = http.client.HTTPConnection(at, PORT, timeout=60)
     last.request('GET', '/metrics')
     while not is_over(slow):
         with contextlib.suppress(OSError):
@@ -216,22 +229,23 @@ def test_readers(world):
         select.select([slow.sock], [], [], 0.2)
     answer = last.getresponse()
     assert answer.status == 200 and parse(answer.read().decode())
-    for connection in places[1:]:
+    for connection in places:
         with contextlib.suppress(ConnectionResetError):
             assert connection.sock.recv(1) == b''
+    world.until(lambda: not is_served(deaf))
     try:
         deaf.getresponse().read()
     except (http.client.IncompleteRead, ConnectionResetError):
         pass
     else:
         raise AssertionError('the answer to one that does not read is kept for it')
-    gone = http.client.HTTPConnection(at, 9464, timeout=60)
+    gone = http.client.HTTPConnection(at, PORT, timeout=60)
     gone.request('GET', '/metrics')
     gone.close()
-    for connection in (*places, last):
+    for connection in (*places, deaf, last):
         connection.close()
-    assert ask(http.client.HTTPConnection(at, 9464, timeout=60), '/')[0].status == 404
-    assert ask(http.client.HTTPConnection(at, 9464, timeout=60), method='POST')[0].status >= 400
+    assert ask(http.client.HTTPConnection(at, PORT, timeout=60), '/')[0].status == 404
+    assert ask(http.client.HTTPConnection(at, PORT, timeout=60), method='POST')[0].status >= 400
 
 
 def test_users(world):
@@ -255,7 +269,7 @@ def test_users(world):
     with open(world.config, encoding='ascii') as f:
         config = f.read()
     at = address()
-    for listen, said in ((at + ':9464', ''), ('0.0.0.0:9464', 'can be reached from outside'), ('127.0.0.1', 'no place'),
+    for listen, said in (('%s:%d' % (at, PORT), ''), ('0.0.0.0:9464', 'can be reached from outside'), ('127.0.0.1', 'no place'),
                          (world.config, 'cannot be listened at')):
         with open(world.config, 'w', encoding='ascii') as f:
             f.write(config.replace(os.path.join(world.dir, 'metrics.sock'), listen))
@@ -265,7 +279,7 @@ def test_users(world):
             assert said in world.log().split('\n')[-2], world.log()[-500:]
         else:
             world.start()
-            answer, body = ask(http.client.HTTPConnection(at, 9464, timeout=60))
+            answer, body = ask(http.client.HTTPConnection(at, PORT, timeout=60))
             assert answer.status == 200 and ('samsara_build_info', ) in [key[:1] for key in parse(body)], body
             world.kill(signal.SIGTERM)
 
