@@ -3,7 +3,7 @@
  * next one runs, and to the right edge behind the last. Its height is the number as a part of the highest in the picture.
  * Times of blackouts span decades, so their columns do, too: four to each decade, of the decades that there are.
  *
- * Names and causes are other people's words: nothing of them is markup (graph_text()).
+ * Names and causes are other people's words: nothing of them is markup (svg_words()).
  */
 #include "ctl/cmd/graph.h"
 
@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "ctl/base/base.h"
+#include "ctl/base/svg.h"
 #include "ctl/base/text.h"
 
 #define GRAPH_LEFT 60.0
@@ -37,29 +38,6 @@ struct graph {
 
 static const char *const graph_colours[] = {
         "#1f77b4", "#ff7f0e", "#2ca02c", "#9467bd", "#8c564b", "#17becf", "#bcbd22", "#7f7f7f"};
-
-/* ASCII that XML may have, markup written out; of everything else that it was there. */
-static void graph_text(FILE *to, const char *text)
-{
-	for (; *text; text++) {
-		switch (*text) {
-		case '<':
-			fputs("&lt;", to);
-			break;
-		case '>':
-			fputs("&gt;", to);
-			break;
-		case '&':
-			fputs("&amp;", to);
-			break;
-		case '"':
-			fputs("&quot;", to);
-			break;
-		default:
-			fputc(*text >= ' ' && *text < 0x7f ? *text : '?', to);
-		}
-	}
-}
 
 static const char *graph_colour(size_t service)
 {
@@ -125,13 +103,10 @@ static double graph_y(const struct graph *graph, uint64_t number)
 	return GRAPH_TOP + GRAPH_HEIGHT * (1 - (double)number / (double)graph->highest);
 }
 
-/* Words of other people among them: see graph_text(). */
 static void graph_label(
         const struct graph *graph, double x, double y, const char *anchor, const char *text)
 {
-	fprintf(graph->to, "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"%s\">", x, y, anchor);
-	graph_text(graph->to, text);
-	fputs("</text>\n", graph->to);
+	svg_text(graph->to, (const double[]){x, y}, anchor, "", text);
 }
 
 /* A pair of axes, with what is highest at the upright one. */
@@ -215,7 +190,7 @@ static void graph_point(const struct graph *graph, const struct graph_point *poi
 		fprintf(graph->to, "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"2.5\" fill=\"%s\"><title>",
 		        x, y, graph_colour(graph_service(graph, point->service)));
 	}
-	graph_text(graph->to, point->text);
+	svg_words(graph->to, point->text);
 	fputs(point->is_incident ? "</title></path>\n" : "</title></circle>\n", graph->to);
 }
 
@@ -341,14 +316,9 @@ void graph_write(FILE *to, const char *title, struct graph_point *points, size_t
 		qsort(points, n, sizeof(*points), graph_by_time);
 	}
 	graph_learn(&graph);
-	fputs("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<svg "
-	      "xmlns=\"http://www.w3.org/2000/svg\" "
-	      "viewBox=\"0 0 860 580\" width=\"860\" height=\"580\">\n<style>text{font:12px "
-	      "sans-serif;fill:#222}.axis{fill:none;stroke:#888}.line{fill:none;stroke-width:1.5}"
-	      ".grid{fill:none;stroke:#ddd}.incident,.cross{fill:none;stroke:#d62728;stroke-width:"
-	      "2}.bar{fill:#1f77b4}</style>\n"
-	      "<rect width=\"860\" height=\"580\" fill=\"#fff\"/>\n",
-	        to);
+	svg_begin(to, 860, 580,
+	        ".line{fill:none;stroke-width:1.5}.incident,.cross{fill:none;stroke:#d62728;"
+	        "stroke-width:2}.bar{fill:#1f77b4}");
 	graph_label(&graph, GRAPH_LEFT, 28, "start", title);
 	graph_times(&graph);
 	graph_axes(&graph, GRAPH_TOP, GRAPH_HEIGHT, graph.highest);
@@ -360,5 +330,5 @@ void graph_write(FILE *to, const char *title, struct graph_point *points, size_t
 	}
 	graph_legend(&graph);
 	graph_blackouts(&graph);
-	fputs("</svg>\n", to);
+	svg_end(to);
 }

@@ -5,12 +5,12 @@
  */
 #include "ctl/cmd/cmd.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "ctl/base/answer.h"
+#include "ctl/base/svg.h"
 #include "ctl/base/table.h"
 #include "ctl/base/text.h"
 #include "ctl/client/command.h"
@@ -166,30 +166,27 @@ static size_t history_page(const Control__Reply *reply, bool print, void *arg, c
 	return history->n_generations;
 }
 
-/* The picture is whole, or there is an error; a file that is there is written anew. */
-static int history_draw(const struct options *options, struct history_list *list)
+static void history_draw_on(FILE *to, void *arg)
 {
-	FILE *to = fopen(options->graph, "w");
+	const struct history_list *list = arg;
 	char title[160];
-	bool is_lost = !to;
 
 	snprintf(title, sizeof(title), "%zu generations of %s%s%s", list->n_points,
 	        *list->ask.service ? list->ask.service : "all services",
-	        *options->machine ? " on " : "", options->machine);
-	if (to) {
-		graph_write(to, title, list->points, list->n_points);
-		is_lost = ferror(to) != 0;
-		is_lost |= fclose(to) != 0;
-	}
-	if (is_lost) {
-		return ctl_fail(CTL_OUTPUT, options->graph, "name a file that you may write",
-		        "the picture cannot be written: %s", strerror(errno));
-	}
-	if (options->json) {
+	        *list->ask.machine ? " on " : "", list->ask.machine);
+	graph_write(to, title, list->points, list->n_points);
+}
+
+/* The picture is whole, or there is an error; a file that is there is written anew. */
+static int history_draw(const struct options *options, struct history_list *list)
+{
+	int code = svg_file(options->graph, history_draw_on, list);
+
+	if (code == CTL_OK && options->json) {
 		answer_add(json_pack("{s:s, s:I}", "graph", options->graph, "generations",
 		        (json_int_t)list->n_points));
 	}
-	return CTL_OK;
+	return code;
 }
 
 /*

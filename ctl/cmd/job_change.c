@@ -5,11 +5,14 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "ctl/base/answer.h"
 #include "ctl/base/base.h"
+#include "ctl/base/svg.h"
 #include "ctl/base/text.h"
 #include "ctl/client/command.h"
 #include "ctl/cmd/cmd.h"
 #include "ctl/cmd/job_tree.h"
+#include "ctl/cmd/timeline.h"
 #include "ctl/job/job.h"
 #include "proto/envelope/envelope_crypto.h"
 
@@ -77,6 +80,36 @@ static int job_show_plan(const Control__Job *job)
 	return CTL_OK;
 }
 
+static void job_show_draw_on(FILE *to, void *arg)
+{
+	const Control__Job *job = arg;
+	char title[200];
+
+	snprintf(title, sizeof(title), "job %" PRIu64 ": %s %.40s on %.64s, %s", job->id,
+	        job_kind_text(job->kind), job->service, job->machine, job_state_text(job->state));
+	timeline_write(to, title, job);
+}
+
+/* The job as a picture in place of a text. */
+static int job_show_draw(const struct options *options, Control__Request *request)
+{
+	_cleanup_(client_closep) struct client *client = NULL;
+	struct options quiet = *options;
+	const Control__Reply *reply;
+	int code;
+
+	quiet.json = false;
+	code = command_call(&quiet, request, NULL, NULL, &client, &reply);
+	if (code == CTL_OK) {
+		code = svg_file(options->graph, job_show_draw_on, reply->job);
+	}
+	if (code == CTL_OK && options->json) {
+		answer_add(json_pack(
+		        "{s:s, s:I}", "graph", options->graph, "job", (json_int_t)reply->job->id));
+	}
+	return code;
+}
+
 /*
  * A job as it is now, open or over. That it failed is what is shown: it is no failure to show it. Who waits for
  * its end (--wait) wants to know how it ended, so then the exit code says it.
@@ -92,6 +125,9 @@ int cmd_job_show(const struct options *options)
 	show.wait = options->wait_ms != 0;
 	request.body_case = CONTROL__REQUEST__BODY_JOB_SHOW;
 	request.job_show = &show;
+	if (code == CTL_OK && options->graph) {
+		return job_show_draw(options, &request);
+	}
 	if (code == CTL_OK && show.wait) {
 		return job_change_wait(options, &request);
 	}

@@ -67,6 +67,31 @@ def test_graph(world):
     assert 'cannot be written' in world.luctl('history', '--graph', world.dir + '/none/x.svg', code=74)
 
 
+def test_job_graph(world):
+    """A picture of one job: a bar for each step that it took, in their order, and what the machine did."""
+    world.prepare(2)
+    world.luctl('update', 'ds')
+    path = os.path.join(world.dir, 'j.svg')
+    world.luctl('job', 'show', '1', '--graph', path)
+    root = xml.etree.ElementTree.parse(path).getroot()
+    bars = [r for r in root.findall(SVG + 'rect') if r.get('class') == 'bar']
+    steps = [s['name'] for s in world.json('job', 'show', '1')['steps']]
+    named = [b.find(SVG + 'title').text.split(':')[0] for b in bars]
+    assert named[:len(steps)] == steps and 'run' in steps, (named, steps)
+    starts = [float(b.get('x')) for b in bars[:len(steps)]]
+    assert starts == sorted(starts) and all(130 <= x <= 730 for x in starts), starts
+    texts = [t.text for t in root.findall(SVG + 'text')]
+    assert texts[0] == 'job 1: update ds on m, confirmed', texts
+    assert {e.tag.removeprefix(SVG) for e in root.iter()} <= {'svg', 'style', 'rect', 'text', 'path', 'title'}
+    with open(path, encoding='ascii') as first:
+        was = first.read()
+    told = world.json('job', 'show', '1', '--wait', '--graph', path)
+    assert told['graph'] == path and told['job'] == 1, told
+    with open(path, encoding='ascii') as again:
+        assert again.read() == was and 'prefers-color-scheme:dark' in was
+    assert 'cannot be written' in world.luctl('job', 'show', '1', '--graph', world.dir + '/none/x.svg', code=74)
+
+
 def test_lost(world):
     """What nothing in the record says any more, after a recovery, is told as unknown: it is not empty."""
     names = ('build_id', 'commitment', 'sealed')

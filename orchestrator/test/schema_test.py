@@ -96,6 +96,7 @@ def questions(asked):
                   'plan rollback ds', 'plan rerandomize ds', 'policy history', 'policy show', 'db check'):
         asked.ask(*words.split())
     asked.ask('history', '--graph', asked.world.dir + '/graph.svg')
+    asked.ask('job', 'show', '1', '--graph', asked.world.dir + '/job.svg')
     asked.ask('doctor', *asked.keys, code=None if os.getuid() else 0)
 
 
