@@ -51,7 +51,8 @@ struct slot_params {
 #define PRIV_IO_MAX 8
 #define PRIV_MMIO_MAX 4
 #define PRIV_IRQ_MAX 8
-struct slot_privileges {
+/* domain_set */
+struct domain_privileges {
 	uint64_t calls[1]; /* bit n: call KCALL_BASE + n, ordinary ones (kcalls_ordinary) too */
 	uint64_t ipc_to[N_SERVICE_SLOTS / 64]; /* bit n: may send to slot n, a service */
 	uint64_t ipc_classes;                  /* bit n: may send to programs of class n */
@@ -94,7 +95,7 @@ struct slot_info {
 	char name[SERVICE_NAME_LEN];
 	uint32_t state; /* enum slot_state */
 	uint8_t is_uncommitted, is_held, is_stopped;
-	uint8_t has_devices;         /* the slot may map device registers */
+	uint8_t has_devices;         /* what runs there may map device registers */
 	uint32_t n_senders, n_async; /* waiting on the slot now */
 	uint32_t n_vm_faults;      /* faults of the instance between swap and commit that would have
 	                              needed VM */
@@ -159,7 +160,7 @@ enum space_op_kind {
 #define SPACE_OP_NOTHING_MAX (1u << 28)
 #define SPACE_OP_ZERO 0x100u /* with MAP, in prot: clear the frames first */
 #define SPACE_OP_DEVICE                                                                            \
-	0x200u /* with MAP, in prot: uncached; a slot on this space needs the MMIO right */
+	0x200u /* with MAP, in prot: uncached; the space's domain needs the MMIO right */
 struct space_op {
 	uint32_t kind;
 	space_t space;
@@ -196,7 +197,8 @@ enum frame_kind {
 	FRAME_LIST_MIRROR, /* va: a table of another space, whose frame is pa */
 	FRAME_LIST_SPARE,  /* n frames that space_trim would give back */
 	FRAME_LIST_FPU,    /* what space_fpu gave */
-	FRAME_LIST_OBJECT  /* what space_create gave for the space; n: with those of space_thread */
+	FRAME_LIST_OBJECT, /* what space_create gave for the space; n: with those of space_thread */
+	FRAME_LIST_DOMAIN  /* what domain_create gave for its domain; n: spaces that have that */
 };
 struct frame_entry {
 	union {
@@ -211,7 +213,7 @@ struct frame_entry {
 	uint8_t kind, prot, level,
 	        pad; /* enum frame_kind; PROT_*; of a table, 0 for one of pages */
 };
-#define FRAME_LIST_MIN 8u  /* entries that there must be room for */
+#define FRAME_LIST_MIN 9u  /* entries that there must be room for */
 #define FRAME_LIST_MAX 64u /* written by one call */
 
 #define PAGE_FAULT_PRESENT 1u

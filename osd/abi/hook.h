@@ -23,7 +23,7 @@ enum hook_how {
 	HOOK_CROWD,     /* at once, until the next harm: layouts of assist use up their budget */
 };
 /* The kernel calls of a commit. */
-enum hook_operation { HOOK_PRIVILEGES = 1, HOOK_COMMIT, HOOK_RESUME };
+enum hook_operation { HOOK_COMMIT = 1, HOOK_RESUME };
 
 struct hook_harm {
 	uint32_t step; /* enum rs_step; RS_STEP_NONE: disarm */

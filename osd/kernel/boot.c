@@ -13,7 +13,7 @@
 #include "osd/kernel/life/life.h"
 #include "osd/kernel/base/random.h"
 #include "osd/kernel/sched/sched.h"
-#include "osd/kernel/object/space.h"
+#include "osd/kernel/object/domain.h"
 #include "osd/kernel/sched/state.h"
 #include "proto/image/image.h"
 
@@ -195,17 +195,22 @@ static struct slot *boot_slot_make(uint32_t number)
 {
 	struct slot_params params = {.priority = number};
 	paddr_t root = arch_boot_frames(1), object = arch_boot_frames(1), fpu = arch_boot_frames(1);
+	paddr_t domain = arch_boot_frames(1);
 	struct space *space = NULL;
 
 	__builtin_memcpy(params.name, image.entries[number].name, sizeof(params.name));
 	arch_boot_frames_to_user(root, 1);
 	arch_boot_frames_to_user(fpu, 1);
 	arch_boot_frames_to_user(object, 1);
+	arch_boot_frames_to_user(domain, 1);
 	if (space_open(root, object, EP_NONE, &space) != E_OK) {
 		panic("no space for %.24s", params.name);
 	}
 	if (space_fpu_give(space, fpu) != E_OK) {
 		panic("no memory for the registers of %.24s", params.name);
+	}
+	if (domain_open(space, domain) != E_OK) {
+		panic("no domain for %.24s", params.name);
 	}
 	return slot_open(number, &params, space, EP_NONE);
 }
@@ -213,20 +218,20 @@ static struct slot *boot_slot_make(uint32_t number)
 /* VM keeps memory, RS everything else; neither drives devices. */
 static void boot_privileges_give(void)
 {
-	static struct slot_privileges vm = {.rank = UINT32_MAX};
-	static struct slot_privileges rs = {.rank = UINT32_MAX - 1};
+	static struct domain_privileges vm = {.rank = UINT32_MAX};
+	static struct domain_privileges rs = {.rank = UINT32_MAX - 1};
 
 	vm.calls[0] = kcalls_ordinary() | CALL_BIT(space_create) | CALL_BIT(space_batch) |
 	              CALL_BIT(space_destroy) | CALL_BIT(space_trim) | CALL_BIT(space_fpu) |
 	              CALL_BIT(space_thread) | CALL_BIT(space_give) | CALL_BIT(frame_list) |
-	              CALL_BIT(fault_next) | CALL_BIT(fault_done) | CALL_BIT(kernel_stats) |
-	              CALL_BIT(slot_info) | CALL_BIT(copy);
+	              CALL_BIT(domain_create) | CALL_BIT(fault_next) | CALL_BIT(fault_done) |
+	              CALL_BIT(kernel_stats) | CALL_BIT(slot_info) | CALL_BIT(copy);
 	vm.ipc_to[0] = 1ull << EP_SLOT(EP_RS);
 	__builtin_memset(rs.calls, 0xff, sizeof(rs.calls));
 	__builtin_memset(rs.ipc_to, 0xff, sizeof(rs.ipc_to));
 	rs.ipc_classes = UINT64_MAX;
-	slot_privileges_set(slot_at(EP_SLOT(EP_VM)), &vm);
-	slot_privileges_set(slot_at(EP_SLOT(EP_RS)), &rs);
+	domain_privileges_set(slot_at(EP_SLOT(EP_VM))->instance->space->domain, &vm);
+	domain_privileges_set(slot_at(EP_SLOT(EP_RS))->instance->space->domain, &rs);
 }
 
 /* Regions go into the 64 GiB behind the payload's window, or before it where it lies high. */

@@ -1,6 +1,6 @@
 /* What the IPC fast path of osd/arch relies on. */
 #include "osd/kernel/sched/cpu.h"
-#include "osd/kernel/object/space.h"
+#include "osd/kernel/object/domain.h"
 
 #define CHECK(type, member, offset) _Static_assert(offsetof(type, member) == (offset), "offsets.h")
 
@@ -13,13 +13,14 @@ CHECK(struct slot, endpoint, SLOT_ENDPOINT);
 CHECK(struct slot, is_held, SLOT_HELD);
 CHECK(struct slot, pending, SLOT_PENDING);
 CHECK(struct slot, ipc_index, SLOT_IPC_INDEX);
-CHECK(struct slot, ipc_to, SLOT_IPC_TO);
 CHECK(struct instance, context, 0);
 CHECK(struct instance, run_word, INSTANCE_RUN);
 CHECK(struct instance, state, INSTANCE_RUN);
 CHECK(struct instance, peer, INSTANCE_PEER);
 CHECK(struct instance, space, INSTANCE_SPACE);
-CHECK(struct instance, calls_allowed, INSTANCE_CALLS);
+CHECK(struct instance, rights, INSTANCE_RIGHTS);
+CHECK(struct rights, calls, RIGHTS_CALLS);
+CHECK(struct rights, ipc_to, RIGHTS_IPC_TO);
 CHECK(struct instance, cpu_cycles, INSTANCE_CYCLES);
 CHECK(struct instance, above_mask, INSTANCE_ABOVE);
 CHECK(struct thread, instance, 0);

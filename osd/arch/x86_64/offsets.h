@@ -47,14 +47,15 @@
 #define SLOT_HELD 69
 #define SLOT_PENDING 72
 #define SLOT_IPC_INDEX 80
-#define SLOT_IPC_TO 88
 #define OF_SLOT 528 /* from an instance to the slot beside it */
 #define INSTANCE_RUN CTX_SIZE
 #define INSTANCE_PEER (CTX_SIZE + 4)
 #define INSTANCE_SPACE (CTX_SIZE + 16)
-#define INSTANCE_CALLS (CTX_SIZE + 24)
+#define INSTANCE_RIGHTS (CTX_SIZE + 24)
 #define INSTANCE_CYCLES (CTX_SIZE + 32)
 #define INSTANCE_ABOVE (CTX_SIZE + 40)
+#define RIGHTS_CALLS 0
+#define RIGHTS_IPC_TO 8
 #define STATE_RUNNABLE 1
 #define STATE_RECEIVING 3
 #define STATE_WAITING_REPLY 4

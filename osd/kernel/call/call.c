@@ -4,6 +4,7 @@
 #include "osd/kernel/base/kassert.h"
 #include "osd/kernel/fault/usercopy.h"
 #include "osd/kernel/life/life.h"
+#include "osd/kernel/object/domain.h"
 
 void call_output(struct instance *self, vaddr_t va, const void *bytes, size_t n)
 {
@@ -92,15 +93,9 @@ err_t call_unpark(struct instance *self, err_t err, struct slot *slot)
 
 err_t call_port_check(const struct instance *self, uint64_t port, uint64_t width)
 {
-	const struct slot_privileges *p = &self->slot->privileges;
-
 	if ((width != 1 && width != 2 && width != 4) || port + width > 0x10000 || port > 0xffff) {
 		return E_INVAL;
 	}
-	for (unsigned int i = 0; i < p->n_io; i++) {
-		if (port >= p->io[i].first && port + width - 1 <= p->io[i].last) {
-			return E_OK;
-		}
-	}
-	return E_PERM;
+	return privileges_have_ports(instance_privileges(self), port, port + width - 1) ? E_OK
+	                                                                                : E_PERM;
 }

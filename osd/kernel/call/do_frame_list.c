@@ -4,7 +4,7 @@
  */
 #include "osd/kernel/call/call.h"
 #include "osd/kernel/fault/usercopy.h"
-#include "osd/kernel/object/space.h"
+#include "osd/kernel/object/domain.h"
 
 #define AT_END UINT64_MAX
 /* Numbers of spaces looked at for one piece. */
@@ -38,6 +38,11 @@ static uint32_t frame_list_space(
 
 	if (*at == 0 && space->fpu != 0) {
 		list[n++] = (struct frame_entry){.pa = space->fpu, .n = 1, .kind = FRAME_LIST_FPU};
+	}
+	if (*at == 0 && space->domain != &domain_none) {
+		list[n++] = (struct frame_entry){.pa = space->domain->frame,
+		        .n = space->domain->n_spaces,
+		        .kind = FRAME_LIST_DOMAIN};
 	}
 	if (*at == 0) {
 		list[n++] = (struct frame_entry){

@@ -1,16 +1,7 @@
 /* An interrupt line becomes a notification of the caller's slot. */
 #include "osd/kernel/call/call.h"
+#include "osd/kernel/object/domain.h"
 #include "osd/kernel/object/irq.h"
-
-static bool irq_is_allowed(const struct slot *slot, uint64_t line)
-{
-	for (unsigned int i = 0; i < slot->privileges.n_irq; i++) {
-		if (slot->privileges.irq[i] == line) {
-			return true;
-		}
-	}
-	return false;
-}
 
 err_t do_irq_hook(struct instance *self, const uint64_t *args)
 {
@@ -20,7 +11,7 @@ err_t do_irq_hook(struct instance *self, const uint64_t *args)
 	if (args[0] >= arch_irq_lines() || args[1] >= 64) {
 		return E_INVAL;
 	}
-	if (!irq_is_allowed(self->slot, args[0])) {
+	if (!privileges_have_line(instance_privileges(self), args[0])) {
 		return E_PERM;
 	}
 	err = irq_hook(self->slot, (uint32_t)args[0], (uint32_t)args[1], &hook);

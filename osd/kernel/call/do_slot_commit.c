@@ -1,6 +1,8 @@
 /* The way out of a hold after an update: the new instance becomes the service. */
 #include "osd/kernel/call/call.h"
 #include "osd/kernel/life/life.h"
+#include "osd/kernel/object/domain.h"
+#include "osd/kernel/object/irq.h"
 
 static bool slot_has_ended(const struct instance *instance)
 {
@@ -19,7 +21,8 @@ static err_t check_slot_commit(const struct slot *slot)
 static void commit_slot_commit(struct slot *slot)
 {
 	slot->instance->is_uncommitted = false;
-	slot_calls_refresh(slot);
+	domain_rights_give(slot->instance);
+	irq_review(slot->instance->space->domain);
 	slot->commit_nsec = arch_clock();
 	slot->first_receive_nsec = 0;
 	slot->pending |= PENDING_FIRST_RECEIVE;

@@ -1,7 +1,7 @@
 /* A stopped instance over an address space, in a slot of its own; the caller supervises it. */
 #include "osd/kernel/call/call.h"
 #include "osd/kernel/life/life.h"
-#include "osd/kernel/object/space.h"
+#include "osd/kernel/object/domain.h"
 #include "osd/kernel/fault/usercopy.h"
 
 #define SLOT_FLAGS (SLOT_UNCOMMITTED | SLOT_PROGRAM)
@@ -35,7 +35,7 @@ static bool slot_class_is_valid(const struct slot_params *params)
  */
 static bool slot_is_allowed(const struct instance *self, const struct slot_params *params)
 {
-	const struct slot_privileges *own = &self->slot->privileges;
+	const struct domain_privileges *own = instance_privileges(self);
 
 	return slot_is_root(self->slot) ||
 	       (params->flags & SLOT_PROGRAM && own->ipc_classes >> params->ipc_class & 1 &&

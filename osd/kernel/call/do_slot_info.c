@@ -1,6 +1,6 @@
 /* What the kernel knows of a slot and the instance behind it. */
 #include "osd/kernel/call/call.h"
-#include "osd/kernel/object/space.h"
+#include "osd/kernel/object/domain.h"
 #include "osd/kernel/fault/usercopy.h"
 #include "osd/kernel/sched/sched.h"
 
@@ -14,7 +14,7 @@ static void info_fill(const struct slot *slot, struct slot_info *ret_info)
 	        .is_uncommitted = instance->is_uncommitted,
 	        .is_held = slot->is_held,
 	        .is_stopped = instance->is_stopped,
-	        .has_devices = slot->privileges.n_mmio != 0,
+	        .has_devices = instance_privileges(instance)->n_mmio != 0,
 	        .n_senders = slot->n_senders,
 	        .n_async = slot->n_async,
 	        .n_vm_faults = instance->n_vm_faults,

@@ -12,7 +12,7 @@
 #include "osd/kernel/call/call.h"
 #include "osd/kernel/life/life.h"
 #include "osd/kernel/ipc/ipc.h"
-#include "osd/kernel/object/space.h"
+#include "osd/kernel/object/domain.h"
 #include "osd/kernel/sched/state.h"
 
 static err_t check_slot_swap(const struct slot *a, const struct slot *b, uint64_t flags)
@@ -49,9 +49,8 @@ static void commit_slot_swap(struct slot *a, struct slot *b, uint64_t flags)
 	if (flags & SWAP_FRESH) {
 		slot_fresh(a);
 		a->instance->is_uncommitted = false;
+		domain_rights_give(a->instance);
 	}
-	slot_calls_refresh(a);
-	slot_calls_refresh(b);
 }
 
 err_t do_slot_swap(struct instance *self, const uint64_t *args)

@@ -14,7 +14,7 @@
  * whatever the caller writes there meanwhile, each frame is checked before it is taken.
  */
 #include "osd/kernel/call/call.h"
-#include "osd/kernel/object/space.h"
+#include "osd/kernel/object/domain.h"
 #include "osd/kernel/fault/usercopy.h"
 
 /* An operation that makes tables needs one for each that it touches, and some above at either end. */
@@ -92,26 +92,13 @@ static err_t space_tables_get(struct batch_run *run, struct mmu_tables *tables)
 	return space_tables_fetch(run, tables, tables->needed);
 }
 
-/* Registers of devices are mapped only for a slot that has the right to them. */
+/* Registers of devices are mapped only in a space whose domain has the right to them. */
 static err_t check_device(const struct space *space, const struct space_op *op)
 {
-	const struct instance *instance = space_instance(space);
-	uint64_t bytes = op->n_pages * PAGE_SIZE;
-	const struct slot_privileges *p;
-
-	if (!instance) {
-		return E_PERM;
-	}
-	p = &instance->slot->privileges;
-	for (unsigned int i = 0; i < p->n_mmio; i++) {
-		uint64_t offset = op->arg - p->mmio[i].base;
-
-		if (op->arg >= p->mmio[i].base && offset <= p->mmio[i].bytes &&
-		        bytes <= p->mmio[i].bytes - offset) {
-			return E_OK;
-		}
-	}
-	return E_PERM;
+	return privileges_have_registers(
+	               &space->domain->privileges, op->arg, op->n_pages * PAGE_SIZE)
+	               ? E_OK
+	               : E_PERM;
 }
 
 static struct space *space_op_source(const struct space *space, const struct space_op *op)

@@ -5,7 +5,7 @@
  */
 #include "osd/kernel/call/call.h"
 #include "osd/kernel/fault/usercopy.h"
-#include "osd/kernel/object/space.h"
+#include "osd/kernel/object/domain.h"
 
 /* Frames given back by one call. */
 #define FRAMES_MAX 256u
@@ -35,14 +35,17 @@ static err_t check_space_destroy(
 static err_t space_frames_take(struct space *space, paddr_t *frames, uint32_t max, uint32_t *ret_n)
 {
 	uint32_t n, n_tables = 0;
+	paddr_t domain = domain_leave(space);
 	err_t err = E_OK;
 
-	if (space->fpu != 0) {
-		frames[0] = space_fpu_take(space);
-		*ret_n = 1;
+	if (domain != 0) {
+		frames[(*ret_n)++] = domain;
+	}
+	if (space->fpu != 0 && *ret_n < max) {
+		frames[(*ret_n)++] = space_fpu_take(space);
 	}
 	*ret_n += space_threads_trim(space, frames + *ret_n, max - *ret_n);
-	if (space_threads_are_spare(space)) {
+	if (space->fpu != 0 || space_threads_are_spare(space)) {
 		return E_AGAIN;
 	}
 	if (space->mmu.n_tables != 0) {

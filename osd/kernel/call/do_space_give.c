@@ -3,7 +3,7 @@
  * them: with the right to slot_create alone, one supervisor could begin in the space of another one.
  */
 #include "osd/kernel/call/call.h"
-#include "osd/kernel/object/space.h"
+#include "osd/kernel/object/domain.h"
 
 err_t do_space_give(struct instance *self, const uint64_t *args)
 {
@@ -18,6 +18,9 @@ err_t do_space_give(struct instance *self, const uint64_t *args)
 	}
 	if (!owner) {
 		return E_DEAD;
+	}
+	if (space->domain->n_spaces > 1) {
+		return E_BUSY; /* two would say what both of them may do */
 	}
 	space->owner = owner->endpoint;
 	return E_OK;

@@ -1,6 +1,7 @@
 /* The table of kernel calls, made from calls.def, and its dispatcher. */
 #include "osd/kernel/call/kcall.h"
 #include "osd/kernel/foreign/foreign.h"
+#include "osd/kernel/object/domain.h"
 #include "osd/kernel/object/rights.h"
 #include "osd/kernel/sched/cpu.h"
 #include "osd/kernel/sched/sched.h"
@@ -12,9 +13,9 @@ static kcall_handler *const kcall_handlers[] = {
 };
 
 #define N_CALLS (sizeof(kcall_handlers) / sizeof(kcall_handlers[0]))
-_Static_assert(N_CALLS <= 64, "instance->calls_allowed has a bit for each call");
+_Static_assert(N_CALLS <= 64, "rights.calls has a bit for each call");
 
-/* Why there is no bit in calls_allowed for a call. */
+/* Why there is no bit in rights->calls for a call. */
 static err_t kcall_refusal(const struct instance *self, uint64_t call)
 {
 	if (call >= N_CALLS || kcall_handlers[call] == NULL) {
@@ -25,7 +26,7 @@ static err_t kcall_refusal(const struct instance *self, uint64_t call)
 }
 
 /*
- * A call that calls_allowed does not have, or has no more, between two pieces of it: the next call begins anew.
+ * A call that the rights do not have, or has no more, between two pieces of it: the next call begins anew.
  * A number that is not native at all is a named fault.
  */
 static void kcall_refuse(struct instance *self, uint64_t number)
@@ -55,7 +56,7 @@ void kcall_dispatch(struct instance *self, uint64_t number)
 	uint64_t call = number - KCALL_BASE;
 	err_t result;
 
-	if (__builtin_expect(call >= N_CALLS || !(self->calls_allowed >> call & 1), 0)) {
+	if (__builtin_expect(call >= N_CALLS || !(self->rights->calls >> call & 1), 0)) {
 		kcall_refuse(self, number);
 		return;
 	}

@@ -2,7 +2,7 @@
 /*
  * Dispatch of kernel calls. The table is made from calls.def: one row a call, `do_<name>` (one file
  * each in osd/kernel/call/) and its rights. The dispatcher checks the caller's rights
- * (instance->calls_allowed, one bit a call: those of its slot's mask, before the commit the
+ * (instance->rights, one bit a call: those of its space's domain, before the commit the
  * UNCOMMITTED ones of them) before the handler runs, and answers E_NOSYS, E_UNCOMMITTED or E_PERM
  * itself.
  *

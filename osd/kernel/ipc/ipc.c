@@ -14,12 +14,14 @@
  * of the answer it gets one register, and of our errors none.
  */
 #include "osd/kernel/ipc/ipc.h"
+#include "osd/kernel/object/domain.h"
 #include "osd/kernel/sched/cpu.h"
 #include "osd/kernel/sched/state.h"
 
-static inline bool ipc_may_send(const struct slot *from, const struct slot *to)
+/* Before its commit an instance has rights to send to nobody. */
+static inline bool ipc_may_send(const struct instance *from, const struct slot *to)
 {
-	return from->ipc_to[to->ipc_index / 64] >> to->ipc_index % 64 & 1;
+	return from->rights->ipc_to[to->ipc_index / 64] >> to->ipc_index % 64 & 1;
 }
 
 static void ipc_foreign_call_get(struct instance *from, struct message *ret)
@@ -54,7 +56,7 @@ static err_t ipc_check_target(struct instance *self, endpoint_t to, struct slot 
 	if (target == NULL) {
 		return E_DEAD;
 	}
-	if (!ipc_may_send(self->slot, target)) {
+	if (!ipc_may_send(self, target)) {
 		self->slot->n_ipc_masked++;
 		return E_PERM;
 	}

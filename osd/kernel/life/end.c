@@ -22,6 +22,7 @@
 #include "osd/kernel/ipc/alarm.h"
 #include "osd/kernel/ipc/ipc.h"
 #include "osd/kernel/life/life.h"
+#include "osd/kernel/object/domain.h"
 #include "osd/kernel/object/irq.h"
 #include "osd/kernel/object/space.h"
 #include "osd/kernel/base/kassert.h"
@@ -126,7 +127,7 @@ static void end_begin(struct slot *slot)
 	event_drop(instance);
 	fault_drop(instance);
 	instance_state_set(instance, SLOT_STOPPED);
-	instance->calls_allowed = 0;
+	instance->rights = &domain_none.committed;
 	slot->is_held = 0;
 	slot_die(slot);
 }

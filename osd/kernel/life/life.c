@@ -7,6 +7,7 @@
 #include "osd/kernel/life/life.h"
 #include "osd/kernel/ipc/alarm.h"
 #include "osd/kernel/ipc/ipc.h"
+#include "osd/kernel/object/domain.h"
 #include "osd/kernel/object/irq.h"
 #include "osd/kernel/base/kassert.h"
 #include "osd/kernel/sched/cpu.h"
@@ -31,6 +32,7 @@ static void life_instance_open(
 	instance->is_foreign = 0;
 	instance->peer = EP_NONE;
 	instance->space = space;
+	domain_rights_give(instance);
 	instance->cpu = cpu_number(cpu_this());
 	instance->priority = params->priority;
 	instance->above_mask = (1u << params->priority) - 1;
@@ -61,7 +63,6 @@ struct slot *slot_open(uint32_t number, const struct slot_params *params, struct
 	life_instance_open(slot->instance, params, space);
 	arch_context_fpu_set(&slot->instance->context, space_thread_fpu(space, thread));
 	slot->async = space_thread_queue(space, thread);
-	slot_privileges_set(slot, &(struct slot_privileges){0});
 	return slot;
 }
 
@@ -74,8 +75,6 @@ void slot_instances_exchange(struct slot **a, struct slot **b)
 	slot_exchange(*a, *b);
 	*a = *b;
 	*b = was_a;
-	slot_calls_refresh(*a);
-	slot_calls_refresh(*b);
 }
 
 void slot_fresh(struct slot *slot)

@@ -4,7 +4,7 @@
 
 /*
  * A slot with this number (slot_number_free): new incarnation, instance in SLOT_NEW in a thread of the
- * space, which has one that is free, no privileges.
+ * space, which has one that is free, with the rights of its domain.
  */
 struct slot *slot_open(uint32_t number, const struct slot_params *params, struct space *space,
         endpoint_t supervisor);

@@ -10,8 +10,8 @@
 #define LIST_LOOKS_MAX 480u
 /* What can begin at one address: a table of each level, and pages. */
 #define LIST_ROOM (PTE_LEVEL_ROOT + 1)
-_Static_assert(LIST_ROOM + 3 <= FRAME_LIST_MIN,
-        "a piece has room for what begins at address 0, and one more");
+_Static_assert(LIST_ROOM + 5 <= FRAME_LIST_MIN,
+        "a piece has room for what stands before the tables, and for what begins at address 0");
 
 static enum frame_kind list_page_kind(uint64_t page)
 {

@@ -10,6 +10,7 @@
 #include "osd/arch/arch.h"
 #include "osd/kernel/base/list.h"
 
+struct rights;
 struct space;
 struct slot;
 
@@ -45,11 +46,11 @@ struct instance {
 	};
 	endpoint_t peer; /* SENDING, WAITING_REPLY, PARKED: the other side; RECEIVING: from whom */
 	struct slot *slot;
-	struct space *space;    /* in which it runs, and which has the memory of the thread */
-	uint64_t calls_allowed; /* bit n: may make call KCALL_BASE + n now; kept by
-	                           slot_calls_refresh */
-	uint64_t cpu_cycles;    /* charged so far; arch_cycles_nsec() converts */
-	uint32_t above_mask;    /* bit p: priority p is more urgent */
+	struct space *space; /* in which it runs, and which has the memory of the thread */
+	/* What it may do now, in the space's domain; kept by domain_rights_give(). */
+	const struct rights *rights;
+	uint64_t cpu_cycles; /* charged so far; arch_cycles_nsec() converts */
+	uint32_t above_mask; /* bit p: priority p is more urgent */
 	uint32_t priority;
 	uint32_t is_sendrec;  /* SENDING: a reply is waited for afterwards */
 	uint32_t personality; /* is_foreign: who answers its calls */

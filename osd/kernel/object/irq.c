@@ -1,6 +1,7 @@
 /* IRQ hooks: one per line, numbered by the line. A line stays masked from its interrupt until its
  * owner enables it. */
 #include "osd/kernel/object/irq.h"
+#include "osd/kernel/object/domain.h"
 
 struct hook {
 	uint16_t number; /* of the slot, which may move */
@@ -51,12 +52,39 @@ err_t irq_enable(struct slot *slot, uint32_t hook)
 	return E_OK;
 }
 
+static void irq_unhook(uint32_t line)
+{
+	arch_irq_mask(line);
+	hooks[line] = (struct hook){0};
+}
+
 void irq_release(struct slot *slot)
 {
 	for (uint32_t i = 0; i < irq_lines(); i++) {
 		if (irq_is_of(&hooks[i], slot)) {
-			arch_irq_mask(i);
-			hooks[i] = (struct hook){0};
+			irq_unhook(i);
+		}
+	}
+}
+
+/* Does the one behind the slot that has the hook run in the domain, which does not have the line? */
+static bool irq_is_beyond(uint32_t line, const struct domain *domain)
+{
+	const struct instance *instance;
+
+	if (!hooks[line].is_used) {
+		return false;
+	}
+	instance = slot_at(hooks[line].number)->instance;
+	return instance->space->domain == domain && !instance->is_uncommitted &&
+	       !privileges_have_line(&domain->privileges, line);
+}
+
+void irq_review(const struct domain *domain)
+{
+	for (uint32_t i = 0; i < irq_lines(); i++) {
+		if (irq_is_beyond(i, domain)) {
+			irq_unhook(i);
 		}
 	}
 }

@@ -1,11 +1,11 @@
 /*
- * The table of slots: who is behind an endpoint, who may supervise whom, and what a slot may call.
+ * The table of slots: who is behind an endpoint, and who may supervise whom.
  * How a slot begins and ends is in life.c, since that touches everything that a slot is linked
  * into; the states of an instance are in state.c.
  */
 #include "osd/kernel/object/slot.h"
 #include "osd/kernel/base/kassert.h"
-#include "osd/kernel/object/rights.h"
+#include "osd/kernel/object/domain.h"
 
 #define INCARNATION_MAX ((1u << 17) - 1)
 #define N_PROGRAMS (N_SLOTS - N_SERVICE_SLOTS)
@@ -40,6 +40,7 @@ void slot_thread_init(struct thread *thread)
 	instance->slot = slot;
 	instance->state = SLOT_STOPPED;
 	instance->peer = EP_NONE;
+	instance->rights = &domain_none.committed;
 	list_init(&instance->ready_link);
 	list_init(&instance->sender_link);
 	list_init(&instance->fault_link);
@@ -199,7 +200,8 @@ bool slot_may_supervise(const struct slot *slot)
 	uint32_t n_above = 0;
 
 	for (; !slot_is_root(slot); slot = slot_supervisor(slot)) {
-		if (slot->n_supervised >= slot->privileges.n_slots || n_above > SUPERVISORS_MAX) {
+		if (slot->n_supervised >= instance_privileges(slot->instance)->n_slots ||
+		        n_above > SUPERVISORS_MAX) {
 			return false;
 		}
 		n_above++;
@@ -259,22 +261,4 @@ void slot_exchange(struct slot *a, struct slot *b)
 	heap_exchange(&a->alarm, &b->alarm);
 	slot_identity_set(a, b);
 	slot_identity_set(b, &was_a);
-}
-
-void slot_privileges_set(struct slot *slot, const struct slot_privileges *privileges)
-{
-	slot->privileges = *privileges;
-	__builtin_memcpy(slot->ipc_to, privileges->ipc_to, sizeof(privileges->ipc_to));
-	slot->ipc_to[N_SERVICE_SLOTS / 64] = privileges->ipc_classes;
-	slot_calls_refresh(slot);
-}
-
-void slot_calls_refresh(struct slot *slot)
-{
-	struct instance *instance = slot->instance;
-
-	instance->calls_allowed = slot->privileges.calls[0];
-	if (instance->is_uncommitted) {
-		instance->calls_allowed &= kcall_mask_uncommitted;
-	}
 }

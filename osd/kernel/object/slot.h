@@ -1,8 +1,8 @@
 #pragma once
 /*
- * Slots. A slot is an identity: endpoint, waiting senders, queues, alarm, interrupt hooks,
- * privileges. What runs behind it is an instance (instance.h); slot_swap exchanges the instances of
- * two slots and nothing else. Every slot has exactly one instance at any time, used or not.
+ * Slots. A slot is an identity: endpoint, waiting senders, queues, alarm, interrupt hooks. What runs behind
+ * it is an instance (instance.h), which has its rights from its space's domain; slot_swap exchanges the
+ * instances of two slots and nothing else. Every slot has exactly one instance at any time, used or not.
  *
  * The two lie side by side in a struct thread, for the fast path and so that one piece of memory has
  * all of a thread. What runs stays where it is, so it is the identities that change places in a swap:
@@ -41,8 +41,6 @@ struct slot {
 	/* Of the bit in a sender's ipc_to: the number, or N_SERVICE_SLOTS and the class of a program. */
 	uint32_t ipc_index;
 	uint32_t n_senders; /* in `senders` */
-	/* A copy of privileges.ipc_to and ipc_classes, near the endpoint for the fast path. */
-	uint64_t ipc_to[N_SERVICE_SLOTS / 64 + 1];
 	uint64_t notified_by[N_SERVICE_SLOTS / 64];
 	uint32_t notified_by_kernel; /* NOTIFIED_* */
 	uint32_t n_async, async_first;
@@ -50,7 +48,6 @@ struct slot {
 	endpoint_t supervisor; /* EP_NONE: its end is a panic */
 	uint32_t n_supervised; /* live slots that have it above them, at any distance */
 	char name[SERVICE_NAME_LEN];
-	struct slot_privileges privileges;
 	struct heap
 	        alarm; /* where it is in that of a CPU, of the memory, too; its key is when it is due */
 	nsec_t commit_nsec, first_receive_nsec;
@@ -115,7 +112,7 @@ static inline struct slot *slot_supervisor(const struct slot *slot)
 /* Nobody's thread, in memory that may have held anything. */
 void slot_thread_init(struct thread *thread);
 /*
- * May it supervise one more slot? Neither it nor anybody above it has as many as its privileges say, and
+ * May it supervise one more slot? Neither it nor anybody above it has as many as its domain says, and
  * there are no more above it than SUPERVISORS_MAX.
  */
 bool slot_may_supervise(const struct slot *slot);
@@ -143,10 +140,3 @@ uint32_t slots_free_count(void);
  * instance then. Both have a queue for asynchronous messages, or neither has.
  */
 void slot_exchange(struct slot *a, struct slot *b);
-/* Set privileges of a slot (already checked) and what follows from them. */
-void slot_privileges_set(struct slot *slot, const struct slot_privileges *privileges);
-/*
- * Recompute calls_allowed of the instance behind the slot: after a change of
- * privileges, commit or swap.
- */
-void slot_calls_refresh(struct slot *slot);

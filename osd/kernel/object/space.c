@@ -17,6 +17,7 @@
 #include "osd/kernel/object/space.h"
 #include "osd/arch/frame.h"
 #include "osd/kernel/base/kassert.h"
+#include "osd/kernel/object/domain.h"
 
 struct space_frame {
 	struct space space;
@@ -93,7 +94,7 @@ static struct space_frame *space_frame(const struct space *space)
 	return arch_frame_ptr(space->object);
 }
 
-static err_t space_frame_check(paddr_t frame)
+err_t space_frame_check(paddr_t frame)
 {
 	if (frame % PAGE_SIZE != 0) {
 		return E_INVAL;
@@ -115,7 +116,11 @@ err_t space_open(paddr_t root, paddr_t object, endpoint_t owner, struct space **
 	}
 	frame_use_set(object, FRAME_OBJECT);
 	frame = arch_frame_ptr(object);
-	frame->space = (struct space){.mmu = mmu, .object = object, .owner = owner, .n_frames = 1};
+	frame->space = (struct space){.mmu = mmu,
+	        .object = object,
+	        .owner = owner,
+	        .domain = &domain_none,
+	        .n_frames = 1};
 	space_number_take(&frame->space);
 	list_init(&frame->space.instances);
 	list_init(&frame->space.threads);
@@ -260,6 +265,7 @@ paddr_t space_close(struct space *space)
 	paddr_t object = space->object;
 
 	KASSERT(list_is_empty(&space->instances) && space->n_frames == 1 && space->fpu == 0);
+	KASSERT(space->domain == &domain_none);
 	space_number_give(space->id);
 	frame_use_set(object, FRAME_USER);
 	return object;

@@ -9,11 +9,14 @@
 #include "osd/kernel/mmu/mmu.h"
 #include "osd/kernel/object/slot.h"
 
+struct domain;
+
 struct space {
 	struct mmu_space mmu;
 	space_t id;
 	bool is_closing;       /* space_destroy has begun: nothing but that may use it */
-	endpoint_t owner;      /* who may make slots over it; EP_NONE: nobody */
+	endpoint_t owner;      /* who may make slots over it, and give it rights; EP_NONE: nobody */
+	struct domain *domain; /* domain_none: it has none */
 	uint32_t n_frames;     /* its own, and those of its further threads */
 	struct list instances; /* who runs in it, by slot.link, the oldest first */
 	struct list threads;   /* without a slot, by slot.link, its own first */
@@ -29,6 +32,8 @@ struct space *space_of(uint64_t id);
 struct space *space_of_any(uint64_t id);
 /* Who has run in it for longest; NULL: nobody runs in it. */
 struct instance *space_instance(const struct space *space);
+/* A frame that VM may give for an object of the kernel's? E_INVAL, E_PERM. */
+err_t space_frame_check(paddr_t frame);
 /* Does more than one run in it? */
 bool space_is_shared(const struct space *space);
 /*

@@ -18,7 +18,7 @@
 #include "osd/kernel/call/kcall.h"
 #include "osd/kernel/life/life.h"
 #include "osd/kernel/sched/sched.h"
-#include "osd/kernel/object/space.h"
+#include "osd/kernel/object/domain.h"
 #include "osd/kernel/sched/state.h"
 #include "osd/kernel/test/core_play.h"
 #include "osd/kernel/test/fake.h"
@@ -38,7 +38,7 @@ static uint32_t draw(uint32_t below)
 	return (uint32_t)(random_state >> 32) % below;
 }
 
-paddr_t object_of[N_OBJECTS];
+paddr_t object_of[N_OBJECTS], domain_of[N_OBJECTS];
 
 /* That of all others, or one of those, as a process manager is. */
 static endpoint_t supervisor_draw(uint32_t number)
@@ -53,15 +53,15 @@ static endpoint_t supervisor_draw(uint32_t number)
 void open_slot(uint32_t number)
 {
 	struct slot_params params = {.name = "test", .priority = draw(N_PRIORITIES)};
-	struct slot_privileges all = {0};
+	struct domain_privileges all = {0};
 	endpoint_t supervisor = number == SUPERVISOR ? EP_NONE : supervisor_draw(number);
 	struct space *space;
 	err_t err = space_open(0, object_of[number], EP_NONE, &space);
 
-	assert(err == E_OK);
+	assert(err == E_OK && domain_open(space, domain_of[number]) == E_OK);
 	(void)slot_open(number, &params, space, supervisor);
 	memset(all.ipc_to, 0xff, sizeof(all.ipc_to));
-	slot_privileges_set(slot_at(number), &all);
+	domain_privileges_set(space->domain, &all);
 	assert(!slot_at(number)->instance->is_foreign);
 	slot_at(number)->instance->is_foreign = number != SUPERVISOR && draw(3) == 0;
 	instance_state_set(slot_at(number)->instance, SLOT_RUNNABLE);
@@ -86,6 +86,7 @@ void close_slot(uint32_t number)
 	struct space *space = slot_at(number)->instance->space;
 
 	close_whole(slot_at(number));
+	domain_of[number] = domain_leave(space);
 	object_of[number] = space_close(space); /* it may have been another's before an exchange */
 }
 
@@ -262,6 +263,7 @@ static void end_slot(uint32_t number)
 		n_ending--;
 	}
 	assert(!is_ending(number));
+	domain_of[number] = domain_leave(space);
 	object_of[number] = space_close(space);
 	open_slot(number);
 }
@@ -461,6 +463,7 @@ void play_init(uint64_t seed)
 	sched_init();
 	for (uint32_t i = 0; i < N_OBJECTS; i++) {
 		object_of[i] = FRAME(i);
+		domain_of[i] = DOMAIN_FRAME(i);
 	}
 	open_slot(SUPERVISOR);
 	for (uint32_t i = 0; i < N_TEST; i++) {

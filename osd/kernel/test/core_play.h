@@ -11,6 +11,9 @@
 #define N_OBJECTS 64u
 #define FRAME(number) ((1 + (number)) * PAGE_SIZE)
 extern paddr_t object_of[N_OBJECTS];
+/* And its domain; these are behind those of all the spaces that there can be. */
+#define DOMAIN_FRAME(number) FRAME(N_SPACES + N_OBJECTS + (number))
+extern paddr_t domain_of[N_OBJECTS];
 
 extern uint64_t next_message; /* the number that the next one carries */
 

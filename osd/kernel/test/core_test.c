@@ -19,7 +19,7 @@
 #include "osd/kernel/call/kcall.h"
 #include "osd/kernel/life/life.h"
 #include "osd/kernel/sched/sched.h"
-#include "osd/kernel/object/space.h"
+#include "osd/kernel/object/domain.h"
 #include "osd/kernel/sched/state.h"
 #include "osd/kernel/test/core_play.h"
 #include "osd/kernel/test/fake.h"
@@ -48,20 +48,21 @@ static void test_events(void)
 /* Whoever was in a slot before leaves no rights behind. */
 static void test_opened(void)
 {
-	static const struct slot_privileges none;
+	static const struct domain_privileges none;
 	struct slot_params params = {.name = "test"};
-	struct slot_privileges all;
+	struct domain_privileges all;
 	struct slot *slot = slot_at(5);
 	struct space *space;
 
 	memset(&all, 0xff, sizeof(all));
-	slot_privileges_set(slot, &all);
+	domain_privileges_set(slot->instance->space->domain, &all);
 	close_slot(5);
 	assert(space_open(0, object_of[5], EP_NONE, &space) == E_OK);
+	assert(domain_open(space, domain_of[5]) == E_OK);
 	assert(slot_open(5, &params, space, slot_at(SUPERVISOR)->endpoint) == slot);
-	assert(memcmp(&slot->privileges, &none, sizeof(none)) == 0);
-	assert(memcmp(slot->ipc_to, none.ipc_to, sizeof(none.ipc_to)) == 0);
-	assert(slot->instance->calls_allowed == 0);
+	assert(memcmp(&space->domain->privileges, &none, sizeof(none)) == 0);
+	assert(memcmp(slot->instance->rights->ipc_to, none.ipc_to, sizeof(none.ipc_to)) == 0);
+	assert(slot->instance->rights->calls == 0);
 	close_slot(5);
 	open_slot(5);
 	check_all();
@@ -71,14 +72,15 @@ static void test_opened(void)
 static struct slot *open_below(const struct slot *above, uint32_t n_slots)
 {
 	struct slot_params params = {.name = "test"};
-	struct slot_privileges privileges = {.n_slots = n_slots};
+	struct domain_privileges privileges = {.n_slots = n_slots};
 	uint32_t number = slot_number_free(false);
 	struct space *space;
 	struct slot *slot;
 
 	assert(space_open(0, object_of[number], EP_NONE, &space) == E_OK);
+	assert(domain_open(space, domain_of[number]) == E_OK);
 	slot = slot_open(number, &params, space, above->endpoint);
-	slot_privileges_set(slot, &privileges);
+	domain_privileges_set(space->domain, &privileges);
 	return slot;
 }
 

@@ -13,8 +13,9 @@
 #include "osd/kernel/ipc/alarm.h"
 #include "osd/kernel/ipc/ipc.h"
 #include "osd/kernel/life/life.h"
+#include "osd/kernel/object/domain.h"
 #include "osd/kernel/object/irq.h"
-#include "osd/kernel/object/space.h"
+#include "osd/kernel/object/rights.h"
 #include "osd/kernel/sched/cpu.h"
 #include "osd/kernel/sched/sched.h"
 #include "osd/kernel/sched/state.h"
@@ -24,6 +25,7 @@
 #define SUPERVISOR 1u
 #define N_TEST 5u
 #define FRAME(number) ((1 + (paddr_t)(number)) * PAGE_SIZE)
+#define DOMAIN_FRAME(number) FRAME(100 + (number))
 #define PRIORITY 3u
 
 void fake_delivered(const struct message *message)
@@ -35,16 +37,16 @@ void fake_delivered(const struct message *message)
 static struct slot *open_slot_at(uint32_t number, uint32_t priority)
 {
 	struct slot_params params = {.name = "test", .priority = priority};
-	struct slot_privileges privileges = {0};
+	struct domain_privileges privileges = {0};
 	struct space *space;
 	struct slot *slot;
 	err_t err = space_open(0, FRAME(number), EP_NONE, &space);
 
-	assert(err == E_OK);
+	assert(err == E_OK && domain_open(space, DOMAIN_FRAME(number)) == E_OK);
 	slot = slot_open(number, &params, space,
 	        number == SUPERVISOR ? EP_NONE : slot_at(SUPERVISOR)->endpoint);
 	memset(privileges.ipc_to, 0xff, sizeof(privileges.ipc_to));
-	slot_privileges_set(slot, &privileges);
+	domain_privileges_set(space->domain, &privileges);
 	return slot;
 }
 
@@ -73,6 +75,7 @@ static void close_slot(struct slot *slot)
 	struct space *space = slot->instance->space;
 
 	close_whole(slot);
+	assert(domain_leave(space) != 0);
 	(void)space_close(space);
 }
 
@@ -80,11 +83,8 @@ static void close_slot(struct slot *slot)
 static void leave_all(struct slot *slot)
 {
 	struct instance *instance = slot->instance, *sender = slot_at(SUPERVISOR)->instance;
-	struct slot_privileges all;
 	uint32_t hook;
 
-	memset(&all, 0xff, sizeof(all));
-	slot_privileges_set(slot, &all);
 	slot_hold(slot);
 	assert(ipc_notify(sender, slot->endpoint) == E_OK);
 	sender->context.message = (struct message){0};
@@ -118,7 +118,7 @@ static void check_slot_new(const struct slot *slot)
 static void check_instance_new(const struct instance *instance)
 {
 	assert(instance->state == SLOT_NEW && !instance->is_stopped && !instance->is_foreign);
-	assert(instance->calls_allowed == 0);
+	assert(instance->rights == &instance->space->domain->committed);
 	assert(instance->cpu_cycles == 0 && instance->call_progress == 0);
 	assert(instance->grant_table == 0 && instance->n_grants == 0);
 	assert(instance->copy_fault_asked == 0 && instance->n_vm_faults == 0);
@@ -137,7 +137,7 @@ static void test_reused(void)
 	run(slot);
 	leave_all(slot);
 	close_whole(slot);
-	assert(slot->instance->calls_allowed == 0 && !fault_take(&fault));
+	assert(slot->instance->rights == &domain_none.committed && !fault_take(&fault));
 	assert(irq_hooks_free_count() == n_hooks && irq_line_slot(3, &bit) == NULL);
 	assert(alarms_fire(fake_now) > fake_now + 10);
 	assert(slot_open(2, &params, slot->instance->space, slot_at(SUPERVISOR)->endpoint) == slot);
@@ -163,19 +163,19 @@ static void test_stale(uint32_t number)
 	close_slot(slot);
 }
 
-/* An alarm stays with its slot and fires there, and so do the calls that may be made. */
+/* An alarm stays with its slot and fires there; the calls that may be made go with the instance. */
 static void test_exchanged(void)
 {
-	struct slot_privileges privileges = {.calls = {0xf0}};
+	struct domain_privileges privileges = {.calls = {0xf0}};
 	struct slot *a = open_slot(2), *b = open_slot(3);
 
-	slot_privileges_set(a, &privileges);
+	domain_privileges_set(a->instance->space->domain, &privileges);
 	privileges.calls[0] = 0x30;
-	slot_privileges_set(b, &privileges);
+	domain_privileges_set(b->instance->space->domain, &privileges);
 	alarm_set(a, fake_now + 10);
 	slot_instances_exchange(&a, &b);
-	assert(a == slot_at(2) && a->instance->calls_allowed == 0xf0);
-	assert(b == slot_at(3) && b->instance->calls_allowed == 0x30);
+	assert(a == slot_at(2) && a->instance->rights->calls == 0x30);
+	assert(b == slot_at(3) && b->instance->rights->calls == 0xf0);
 	assert(heap_is_in(&a->alarm) && !heap_is_in(&b->alarm));
 	alarm_set(b, 0); /* it has none to lose */
 	fake_now += 10;
@@ -225,6 +225,73 @@ static void test_alarms(void)
 	for (uint32_t i = first; i <= end; i++) {
 		close_slot(slot_at(i));
 	}
+}
+
+/* Before its commit an instance may make the calls that are both given and for that time, and send to nobody. */
+static void test_rights(void)
+{
+	struct domain_privileges privileges = {
+	        .calls = {kcall_mask_uncommitted | 0xf0}, .ipc_to = {5}, .ipc_classes = 6};
+	struct slot *slot = open_slot(2);
+	struct instance *instance = slot->instance;
+	struct domain *domain = instance->space->domain;
+
+	assert(instance->rights->calls == 0 && instance->rights->ipc_to[0] == UINT64_MAX);
+	domain_privileges_set(domain, &privileges);
+	assert(instance->rights->calls == (kcall_mask_uncommitted | 0xf0));
+	assert(instance->rights->ipc_to[0] == 5 && instance->rights->ipc_to[1] == 0);
+	assert(instance->rights->ipc_to[N_SERVICE_SLOTS / 64] == 6);
+	instance->is_uncommitted = true;
+	domain_rights_give(instance);
+	assert(instance->rights->calls == kcall_mask_uncommitted);
+	assert(instance->rights->ipc_to[0] == 0);
+	privileges.calls[0] = 0xf0;
+	domain_privileges_set(domain, &privileges);
+	assert(instance->rights->calls == 0);
+	close_slot(slot);
+}
+
+/* A domain is that of all spaces that joined it, and its frame is free with the last of them. */
+static void test_domain_shared(void)
+{
+	struct domain_privileges privileges = {.calls = {0xf0}};
+	paddr_t frame = DOMAIN_FRAME(2);
+	struct slot *slot = open_slot(2);
+	struct space *other;
+
+	assert(space_open(0, FRAME(3), EP_NONE, &other) == E_OK && domain_leave(other) == 0);
+	domain_join(other, slot->instance->space);
+	domain_privileges_set(other->domain, &privileges);
+	assert(slot->instance->rights->calls == 0xf0);
+	close_whole(slot);
+	assert(domain_leave(slot->instance->space) == 0 && frame_use(frame) == FRAME_OBJECT);
+	(void)space_close(slot->instance->space);
+	assert(other->domain->privileges.calls[0] == 0xf0);
+	assert(domain_leave(other) == frame && frame_use(frame) == FRAME_USER);
+	(void)space_close(other);
+}
+
+/* Hooks that a domain does not have the line of go, but not those that an instance before its commit found. */
+static void test_hooks(void)
+{
+	struct domain_privileges line = {.n_irq = 1, .irq = {3}}, none = {0};
+	struct slot *slot = open_slot(2), *other = open_slot(3);
+	struct domain *domain = slot->instance->space->domain;
+	uint32_t bit, hook;
+
+	domain_privileges_set(domain, &line);
+	assert(irq_hook(slot, 3, 0, &hook) == E_OK && irq_hook(other, 4, 0, &hook) == E_OK);
+	irq_review(domain);
+	assert(irq_line_slot(3, &bit) == slot);
+	domain_privileges_set(domain, &none);
+	slot->instance->is_uncommitted = true;
+	irq_review(domain);
+	assert(irq_line_slot(3, &bit) == slot);
+	slot->instance->is_uncommitted = false;
+	irq_review(domain);
+	assert(irq_line_slot(3, &bit) == NULL && irq_line_slot(4, &bit) == other);
+	close_slot(slot);
+	close_slot(other);
 }
 
 /* Events come in the order in which they happened, and those that are passed on behind them. */
@@ -354,6 +421,9 @@ int main(void)
 	test_stale(2);
 	test_exchanged();
 	test_alarms();
+	test_rights();
+	test_domain_shared();
+	test_hooks();
 	test_events();
 	test_received();
 	test_waiting();

@@ -17,7 +17,8 @@ struct space {
 	bool is_boot; /* made by the kernel; never freed */
 	space_t id;
 	struct region *regions;
-	uint32_t n_tables;      /* frames that the kernel keeps for it: page tables, FPU, itself */
+	uint32_t
+	        n_tables; /* frames that the kernel keeps for it: page tables, FPU, domain, itself */
 	uint32_t n_mirrored_by; /* spaces that show this one */
 	uint32_t n_changes;     /* of its memory regions, since it was made */
 	struct space *mirror_of;

@@ -43,7 +43,7 @@ struct space *space_adopt(space_t id)
 }
 
 /* What the kernel has of a space from its beginning. */
-enum { FRAME_ROOT, FRAME_SPACE, FRAME_FPU, N_FRAMES };
+enum { FRAME_ROOT, FRAME_SPACE, FRAME_FPU, FRAME_DOMAIN, N_FRAMES };
 
 /* All or none. */
 static bool space_frames_take(paddr_t ret_frames[N_FRAMES])
@@ -82,6 +82,9 @@ err_t space_new(struct space **ret_space)
 	/* Now, since an instance that has not committed cannot wait for memory. It is our own frame. */
 	if (sys_space_fpu((space_t)id, frames[FRAME_FPU]) != E_OK) {
 		sef_panic("space_fpu");
+	}
+	if (sys_domain_create((space_t)id, frames[FRAME_DOMAIN]) != E_OK) {
+		sef_panic("domain_create");
 	}
 	return E_OK;
 }

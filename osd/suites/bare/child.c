@@ -155,6 +155,17 @@ void child_space_new_plain(struct child *child)
 	}
 	child->space = (space_t)space;
 	child->n_given = 1;
+	child_domain_give(child);
+}
+
+void child_domain_give(struct child *child)
+{
+	err_t r = sys_domain_create(child->space, child_frames(child, 1));
+
+	if (r != E_OK) {
+		bare_die("domain_create", r);
+	}
+	child->n_given++;
 }
 
 void child_fpu_give(struct child *child)
@@ -183,9 +194,9 @@ void child_space_new(struct child *child)
 	child_fpu_give(child);
 }
 
-void child_privileges(struct slot_privileges *ret_privileges)
+void child_privileges(struct domain_privileges *ret_privileges)
 {
-	*ret_privileges = (struct slot_privileges){.calls = {kcalls_ordinary()}, .rank = 1};
+	*ret_privileges = (struct domain_privileges){.calls = {kcalls_ordinary()}, .rank = 1};
 	for (unsigned int i = 0; i < N_SERVICE_SLOTS / 64; i++) {
 		ret_privileges->ipc_to[i] = ~0ul;
 	}
@@ -202,7 +213,7 @@ void child_name_set(struct slot_params *params, const char *name)
 err_t child_slot_new_with(struct child *child, const struct slot_params *with)
 {
 	struct slot_params params = *with;
-	struct slot_privileges privileges;
+	struct domain_privileges privileges;
 	err_t r;
 
 	params.space = child->space;
@@ -212,7 +223,7 @@ err_t child_slot_new_with(struct child *child, const struct slot_params *with)
 	}
 	child->ep = (endpoint_t)r;
 	child_privileges(&privileges);
-	return sys_slot_privileges(child->ep, &privileges);
+	return sys_domain_set(child->space, &privileges);
 }
 
 err_t child_slot_new_at(struct child *child, const char *name, uint32_t flags, uint32_t priority)

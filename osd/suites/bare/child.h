@@ -32,7 +32,7 @@ struct child {
 	paddr_t chunk;
 	uint32_t n_tables; /* table frames handed to the kernel, from chunk + 1 page */
 	uint32_t n_pages;  /* frames of the chunk in use, from behind the tables */
-	uint32_t n_given;  /* of them, for the space itself, for the FPU and for threads */
+	uint32_t n_given;  /* of them, for the space itself, its domain, the FPU and threads */
 };
 
 /* Once, before the first child. */
@@ -54,6 +54,8 @@ err_t child_map(struct child *child, struct space_op op);
  */
 void child_space_new(struct child *child);
 void child_space_new_plain(struct child *child);
+/* A domain without rights, for a space that has none. */
+void child_domain_give(struct child *child);
 /* Its instance may use the FPU from now on. */
 void child_fpu_give(struct child *child);
 /* One more thread can run in it. */
@@ -78,7 +80,7 @@ void child_run(struct child *child, const char *name, child_entry_t entry, uint6
 void child_free(struct child *child);
 
 /* IPC to everybody; no call of the call mask, no device. */
-void child_privileges(struct slot_privileges *ret_privileges);
+void child_privileges(struct domain_privileges *ret_privileges);
 uint32_t child_chunks_free(void);
 
 /* How long to wait for a child on a host that is busy with other things. */

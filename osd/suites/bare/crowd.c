@@ -16,7 +16,8 @@ struct member {
 
 static struct member members[CROWD_MAX];
 static uint32_t n_members;
-static paddr_t frames; /* 0: not taken yet */
+static paddr_t
+        frames; /* 0: not taken yet; behind those of the members is the one of their domain */
 
 /* In a member. */
 static err_t member_ask(endpoint_t target, struct message *msg)
@@ -126,25 +127,38 @@ static void member_check(const char *what, err_t r)
 	}
 }
 
+/* The first one's is that of all. */
+static void member_domain(const struct member *member)
+{
+	struct domain_privileges privileges;
+
+	if (member != members) {
+		member_check("space_domain", sys_space_domain(member->space, members[0].space));
+		return;
+	}
+	member_check("domain_create",
+	        sys_domain_create(member->space, frames + CROWD_MAX * MEMBER_PAGES * PAGE_SIZE));
+	child_privileges(&privileges);
+	member_check("domain_set", sys_domain_set(member->space, &privileges));
+}
+
 static void member_begin(struct member *member, const struct crowd *crowd)
 {
 	struct slot_params params = {
 	        .flags = SLOT_PROGRAM, .ipc_class = MEMBER_CLASS, .priority = crowd->priority};
 	bool is_foreign = crowd->kind == CROWD_FOREIGN;
-	struct slot_privileges privileges;
 	paddr_t own = frames + (uint64_t)(member - members) * MEMBER_PAGES * PAGE_SIZE;
 	err_t r = sys_space_create(own, own + PAGE_SIZE);
 
 	member_check("no space for one of a crowd", r);
 	*member = (struct member){.space = (space_t)r};
 	member_check("space_thread", sys_space_thread(member->space, own + 2 * PAGE_SIZE));
+	member_domain(member);
 	params.space = member->space;
 	child_name_set(&params, "crowd");
 	r = sys_slot_create(&params);
 	member_check("no slot for one of a crowd", r);
 	member->ep = (endpoint_t)r;
-	child_privileges(&privileges);
-	member_check("slot_privileges", sys_slot_privileges(member->ep, &privileges));
 	member_fill(member, is_foreign);
 	if (is_foreign) {
 		member_check("slot_foreign", sys_slot_foreign(member->ep, crowd->personality));
@@ -158,7 +172,7 @@ static void member_begin(struct member *member, const struct crowd *crowd)
 void crowd_begin(const struct crowd *crowd)
 {
 	if (frames == 0) {
-		frames = child_frames_more(CROWD_MAX * MEMBER_PAGES);
+		frames = child_frames_more(CROWD_MAX * MEMBER_PAGES + 1);
 	}
 	for (n_members = 0; n_members < crowd->n; n_members++) {
 		member_begin(&members[n_members], crowd);

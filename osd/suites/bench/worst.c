@@ -266,7 +266,7 @@ static void worst_zeroes(paddr_t root, paddr_t zeroed)
 /* 1 GiB in one operation, of what is no memory: all of its tables are counted and looked at beforehand. */
 static void worst_device(void)
 {
-	struct slot_privileges privileges;
+	struct domain_privileges privileges;
 	struct child child;
 	uint64_t n;
 	err_t r;
@@ -277,7 +277,7 @@ static void worst_device(void)
 	privileges.mmio[0].base = DEVICE_PA;
 	privileges.mmio[0].bytes = GIB;
 	if (child_slot_new(&child, "device", 0) != E_OK ||
-	        sys_slot_privileges(child.ep, &privileges) != E_OK) {
+	        sys_domain_set(child.space, &privileges) != E_OK) {
 		bare_die("no slot with a device", 0);
 	}
 	op_run((struct space_op){.kind = SPACE_MAP,

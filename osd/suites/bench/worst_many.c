@@ -60,17 +60,14 @@ static endpoint_t many_begin(const struct child *many)
 	struct slot_params params = {
 	        .name = "many", .space = many->space, .flags = SLOT_PROGRAM, .priority = PRIORITY};
 	paddr_t more = worst_frames(N_MANY);
-	struct slot_privileges privileges;
 	endpoint_t first = EP_NONE, thread;
 
-	child_privileges(&privileges);
 	for (uint32_t i = 0; i < N_MANY; i++) {
 		err_t r = sys_space_thread(many->space, more + i * PAGE_SIZE);
 
 		thread = (endpoint_t)(r == E_OK ? sys_slot_create(&params) : r);
 		first = i == 0 ? thread : first;
 		if (thread < 0 || thread != first + (endpoint_t)i ||
-		        sys_slot_privileges(thread, &privileges) != E_OK ||
 		        sys_slot_start(thread, (vaddr_t)many_main,
 		                STACKS_VA + (i + 1) * STACK_BYTES - 8,
 		                (uint64_t)many->ep) != E_OK) {

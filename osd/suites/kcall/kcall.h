@@ -34,7 +34,7 @@ extern const struct test tests_any[], tests_ipc[], tests_grant[], tests_device[]
         tests_swap[], tests_space[], tests_table[], tests_mirror[], tests_fault[], tests_context[],
         tests_fpu[], tests_registers[], tests_program[], tests_record[], tests_abuse[],
         tests_supervise[], tests_random[], tests_foreign[], tests_cpus[], tests_manager[],
-        tests_books[], tests_thread[], tests_crowd[];
+        tests_books[], tests_thread[], tests_crowd[], tests_domain[];
 
 /* The value must be as wanted. */
 #define IS(want, expr) kcall_check((int64_t)(want), (int64_t)(expr), #expr, __FILE_NAME__, __LINE__)
@@ -89,9 +89,9 @@ void puppet_new_at(
 void puppet_program_new(struct puppet *p, uint32_t index, uint32_t ipc_class);
 void puppet_free(struct puppet *p);
 /* Give it these privileges beyond child_privileges(). */
-void puppet_allow(struct puppet *p, const struct slot_privileges *privileges);
+void puppet_allow(struct puppet *p, const struct domain_privileges *privileges);
 /* The call's mask bits, for puppet_allow. */
-void privileges_call(struct slot_privileges *privileges, enum kcall number);
+void privileges_call(struct domain_privileges *privileges, enum kcall number);
 
 /*
  * Make a call; its result, E_TIMEOUT, or PUPPET_ENDED. puppet_order(p) has

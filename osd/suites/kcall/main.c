@@ -36,10 +36,10 @@ static bool test_run(const struct test *test, uint64_t number)
 }
 
 static const struct test *const tables[] = {tests_any, tests_ipc, tests_grant, tests_device,
-        tests_slot, tests_swap, tests_space, tests_table, tests_books, tests_mirror, tests_fault,
-        tests_context, tests_fpu, tests_registers, tests_program, tests_thread, tests_manager,
-        tests_foreign, tests_crowd, tests_cpus, tests_random, tests_record, tests_abuse,
-        tests_supervise};
+        tests_slot, tests_domain, tests_swap, tests_space, tests_table, tests_books, tests_mirror,
+        tests_fault, tests_context, tests_fpu, tests_registers, tests_program, tests_thread,
+        tests_manager, tests_foreign, tests_crowd, tests_cpus, tests_random, tests_record,
+        tests_abuse, tests_supervise};
 #define N_TABLES (sizeof(tables) / sizeof(tables[0]))
 
 static bool resources_compare(const struct kernel_stats *before, uint32_t chunks)

@@ -86,9 +86,9 @@ void puppet_free(struct puppet *p)
 	child_free(&p->child);
 }
 
-void puppet_allow(struct puppet *p, const struct slot_privileges *privileges)
+void puppet_allow(struct puppet *p, const struct domain_privileges *privileges)
 {
-	struct slot_privileges all = *privileges, base;
+	struct domain_privileges all = *privileges, base;
 	err_t r;
 
 	child_privileges(&base);
@@ -97,13 +97,13 @@ void puppet_allow(struct puppet *p, const struct slot_privileges *privileges)
 	}
 	all.ipc_classes |= base.ipc_classes;
 	all.calls[0] |= base.calls[0];
-	r = sys_slot_privileges(p->child.ep, &all);
+	r = sys_domain_set(p->child.space, &all);
 	if (r != E_OK) {
-		bare_die("slot_privileges for a puppet", r);
+		bare_die("domain_set for a puppet", r);
 	}
 }
 
-void privileges_call(struct slot_privileges *privileges, enum kcall number)
+void privileges_call(struct domain_privileges *privileges, enum kcall number)
 {
 	uint32_t bit = (uint32_t)number - KCALL_BASE;
 

@@ -102,10 +102,10 @@ void abuser_privileges(const struct child *child, bool is_root)
 {
 	static const enum kcall given[] = {KCALL_port_in, KCALL_port_out, KCALL_irq_hook,
 	        KCALL_irq_enable, KCALL_slot_start, KCALL_slot_stop, KCALL_slot_resume,
-	        KCALL_slot_destroy, KCALL_slot_privileges, KCALL_slot_swap, KCALL_slot_commit,
+	        KCALL_slot_destroy, KCALL_domain_set, KCALL_slot_swap, KCALL_slot_commit,
 	        KCALL_slot_unhold, KCALL_slot_info, KCALL_event_next, KCALL_copy,
 	        KCALL_kernel_stats};
-	struct slot_privileges privileges;
+	struct domain_privileges privileges;
 
 	child_privileges(&privileges);
 	privileges.ipc_to[0] &= ~3ul; /* not us, not the bare VM */
@@ -116,7 +116,7 @@ void abuser_privileges(const struct child *child, bool is_root)
 		privileges.n_irq = 1;
 		privileges.irq[0] = 11;
 	}
-	IS(E_OK, sys_slot_privileges(child->ep, &privileges));
+	IS(E_OK, sys_domain_set(child->space, &privileges));
 }
 
 static void abuser_start(struct child *child, uint64_t state, bool is_root)

@@ -53,7 +53,7 @@ static void test_rights_mask(void)
 
 static void test_rights_uncommitted(void)
 {
-	struct slot_privileges privileges = {.calls = {~0ul}};
+	struct domain_privileges privileges = {.calls = {~0ul}};
 	struct puppet p;
 
 	puppet_new(&p, 0, "p0", SLOT_UNCOMMITTED);
@@ -74,12 +74,12 @@ static void test_rights_uncommitted(void)
 /* Each call without the right to it, before the commit the same for those that may be made then. */
 static void test_rights_withheld_uncommitted(void)
 {
-	struct slot_privileges only_report = {0};
+	struct domain_privileges only_report = {0};
 	struct puppet p;
 
 	puppet_new(&p, 0, "p0", SLOT_UNCOMMITTED);
 	privileges_call(&only_report, KCALL_report);
-	IS(E_OK, sys_slot_privileges(p.child.ep, &only_report));
+	IS(E_OK, sys_domain_set(p.child.space, &only_report));
 	for (unsigned int i = 0; i < N_CALLS; i++) {
 		err_t want = calls[i].rights == RIGHTS_UNCOMMITTED ? E_PERM : E_UNCOMMITTED;
 
@@ -118,14 +118,14 @@ static void test_rights_withheld(void)
 	struct message msg;
 
 	for (uint32_t n = 0; n < 2; n++) {
-		struct slot_privileges only = {.ipc_to = {1ul << EP_SLOT(EP_RS)}};
+		struct domain_privileges only = {.ipc_to = {1ul << EP_SLOT(EP_RS)}};
 
 		for (unsigned int i = 0; i < N_CALLS; i++) {
 			ANSWERS[i] = E_OK;
 		}
 		privileges_call(&only, onlys[n]);
 		child_new(&child, "only");
-		IS(E_OK, sys_slot_privileges(child.ep, &only));
+		IS(E_OK, sys_domain_set(child.space, &only));
 		child_start(&child, withheld_main, onlys[n]);
 		/* Or it has ended, by a call that it should not have got to. */
 		IS(E_OK, sys_alarm_set(sys_clock_read() + CHILD_PATIENCE));

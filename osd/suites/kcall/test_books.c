@@ -159,6 +159,7 @@ static void entry_listed(struct book *book, const struct frame_entry *entry)
 		return;
 	case FRAME_LIST_FPU:
 	case FRAME_LIST_OBJECT:
+	case FRAME_LIST_DOMAIN:
 		book->n_given += entry->n;
 		return;
 	case FRAME_LIST_SPACE:

@@ -15,7 +15,7 @@ static struct puppet driver;
 
 static void driver_new(struct puppet *p, uint32_t index)
 {
-	struct slot_privileges privileges = {.n_io = 2,
+	struct domain_privileges privileges = {.n_io = 2,
 	        .io = {{COM1, COM1 + 7}, {0xffff, 0xffff}},
 	        .n_irq = 2,
 	        .irq = {COM1_IRQ, 11}};

@@ -360,19 +360,19 @@ static void test_unrouted(void)
 /* A personality gives no right to send. */
 static void test_right(void)
 {
-	struct slot_privileges privileges;
+	struct domain_privileges privileges;
 
 	pair_new(LINUX_GETPID);
 	OK(program_becomes(SLOT_SENDING));
 	child_privileges(&privileges);
 	privileges.ipc_to[0] = privileges.ipc_to[1] = privileges.ipc_to[2] = privileges.ipc_to[3] =
 	        0;
-	IS(E_OK, sys_slot_privileges(program.ep, &privileges));
+	IS(E_OK, sys_domain_set(program.space, &privileges));
 	server_receive();
 	IS(E_OK, puppet_ipc(&server, KCALL_reply, program.ep, 1, 5));
 	program_unanswered(LINUX_GETPID, E_PERM);
 	child_privileges(&privileges);
-	IS(E_OK, sys_slot_privileges(program.ep, &privileges));
+	IS(E_OK, sys_domain_set(program.space, &privileges));
 	program_mend(LINUX_GETPID);
 	OK(program_becomes(SLOT_SENDING));
 	pair_free();
@@ -556,7 +556,7 @@ static void test_ended(void)
 
 static void test_end_refused(void)
 {
-	struct slot_privileges privileges = {0};
+	struct domain_privileges privileges = {0};
 
 	pair_new(LINUX_READ);
 	OK(program_becomes(SLOT_SENDING));
@@ -593,7 +593,7 @@ static err_t personality_set_first(uint64_t personality)
 
 static void test_personality(void)
 {
-	struct slot_privileges privileges = {0};
+	struct domain_privileges privileges = {0};
 
 	IS(E_INVAL, sys_personality_set(N_PERSONALITIES, routes, 1));
 	IS(E_INVAL, sys_personality_set(~0u, routes, 1));

@@ -196,7 +196,7 @@ static const enum kcall sends[] = {KCALL_send, KCALL_sendrec, KCALL_notify, KCAL
 /* Errors that all ways of sending have in common. */
 static void test_send_errors(void)
 {
-	struct slot_privileges nobody = {.calls = {kcalls_ordinary()}};
+	struct domain_privileges nobody = {.calls = {kcalls_ordinary()}};
 
 	pair_new();
 	for (unsigned int i = 0; i < N_SENDS; i++) {
@@ -206,7 +206,7 @@ static void test_send_errors(void)
 		IS(E_INVAL, puppet_ipc(&b, sends[i], EP_NONE, 1, 0));
 		IS(E_INVAL, puppet_ipc(&b, sends[i], EP_KERNEL, 1, 0));
 	}
-	IS(E_OK, sys_slot_privileges(b.child.ep, &nobody));
+	IS(E_OK, sys_domain_set(b.child.space, &nobody));
 	for (unsigned int i = 0; i < N_SENDS; i++) {
 		IS(E_PERM, puppet_ipc(&b, sends[i], a.child.ep, 1, 0));
 	}
@@ -291,7 +291,7 @@ static void test_notify_then_dead(void)
  */
 static void test_short_request(void)
 {
-	struct slot_privileges nobody = {.calls = {kcalls_ordinary()}};
+	struct domain_privileges nobody = {.calls = {kcalls_ordinary()}};
 
 	pair_new();
 	puppet_ipc_begin(&a, KCALL_receive, EP_ANY, 0, 0);
@@ -300,7 +300,7 @@ static void test_short_request(void)
 	puppet_new(&c, 2, "c", SLOT_UNCOMMITTED);
 	IS(E_UNCOMMITTED, puppet_ipc(&c, KCALL_sendrec, a.child.ep, 1, 0));
 	puppet_free(&c);
-	IS(E_OK, sys_slot_privileges(b.child.ep, &nobody));
+	IS(E_OK, sys_domain_set(b.child.space, &nobody));
 	IS(E_PERM, puppet_ipc(&b, KCALL_sendrec, a.child.ep, 1, 0));
 	OK(puppet_waits(&a));
 	pair_free();

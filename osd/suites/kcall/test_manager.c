@@ -16,15 +16,15 @@
 
 static struct puppet manager;
 static struct child made;
-static struct slot_privileges own; /* what the manager has */
+static struct domain_privileges own; /* what the manager has */
 
 #define PARAMS ((struct slot_params *)SHARED_SCRATCH)
-#define GIVEN ((struct slot_privileges *)SHARED_SCRATCH)
+#define GIVEN ((struct domain_privileges *)SHARED_SCRATCH)
 
 static void manager_new(void)
 {
 	puppet_new(&manager, 0, "manager", 0);
-	own = (struct slot_privileges){.calls = {kcalls_ordinary() & ~WITHHELD},
+	own = (struct domain_privileges){.calls = {kcalls_ordinary() & ~WITHHELD},
 	        .ipc_to = {1ul << EP_SLOT(EP_RS)},
 	        .ipc_classes = 1ul << CLASS | 1,
 	        .rank = RANK,
@@ -37,10 +37,11 @@ static void manager_new(void)
 	        .irq = {LINE}};
 	privileges_call(&own, KCALL_slot_create);
 	privileges_call(&own, KCALL_slot_start);
-	privileges_call(&own, KCALL_slot_privileges);
+	privileges_call(&own, KCALL_domain_set);
+	privileges_call(&own, KCALL_space_domain);
 	privileges_call(&own, KCALL_slot_destroy);
 	privileges_call(&own, KCALL_space_give);
-	IS(E_OK, sys_slot_privileges(manager.child.ep, &own));
+	IS(E_OK, sys_domain_set(manager.child.space, &own));
 	child_space_new(&made);
 	IS(E_OK, sys_space_give(made.space, manager.child.ep));
 }
@@ -73,10 +74,10 @@ static err_t make_here(space_t space)
 	        .name = "made", .space = space, .flags = SLOT_PROGRAM, .priority = CHILD_PRIORITY});
 }
 
-static err_t give(endpoint_t to, const struct slot_privileges *privileges)
+static err_t give(space_t to, const struct domain_privileges *privileges)
 {
 	*GIVEN = *privileges;
-	return puppet_call(&manager, KCALL_slot_privileges, (uint64_t)to, (uint64_t)GIVEN);
+	return puppet_call(&manager, KCALL_domain_set, to, (uint64_t)GIVEN);
 }
 
 static void test_make(void)
@@ -98,7 +99,7 @@ static void test_make(void)
 /* One thing too many each; nothing of it is given. */
 static void test_give_more(void)
 {
-	struct slot_privileges more[15];
+	struct domain_privileges more[15];
 	uint32_t n = 0;
 
 	manager_new();
@@ -123,7 +124,7 @@ static void test_give_more(void)
 	more[n++].mmio[0].base = MMIO_BASE + PAGE_SIZE;
 	more[n++].irq[0] = LINE + 1;
 	for (uint32_t i = 0; i < n; i++) {
-		IS(E_PERM, give(made.ep, &more[i]));
+		IS(E_PERM, give(made.space, &more[i]));
 	}
 	IS(15, n);
 	manager_free();
@@ -132,12 +133,12 @@ static void test_give_more(void)
 /* All that it has, or parts of it. */
 static void test_give(void)
 {
-	struct slot_privileges part;
+	struct domain_privileges part;
 
 	manager_new();
 	made.ep = (endpoint_t)make(SLOT_PROGRAM, CLASS, CHILD_PRIORITY);
 	part = own;
-	IS(E_OK, give(made.ep, &part));
+	IS(E_OK, give(made.space, &part));
 	part.io[0].first = part.io[0].last = PORT_LAST;
 	part.mmio[0].base += PAGE_SIZE;
 	part.mmio[0].bytes = PAGE_SIZE;
@@ -145,27 +146,27 @@ static void test_give(void)
 	part.rank = 0;
 	part.n_slots = N_MADE - 1;
 	part.ipc_to[0] = 0;
-	IS(E_OK, give(made.ep, &part));
-	IS(E_OK, give(made.ep, &(struct slot_privileges){0}));
+	IS(E_OK, give(made.space, &part));
+	IS(E_OK, give(made.space, &(struct domain_privileges){0}));
 	/* What was taken from the manager it gives no more. */
 	own.ipc_classes = 0;
-	IS(E_OK, sys_slot_privileges(manager.child.ep, &own));
+	IS(E_OK, sys_domain_set(manager.child.space, &own));
 	part.ipc_classes = 1ul << CLASS;
-	IS(E_PERM, give(made.ep, &part));
+	IS(E_PERM, give(made.space, &part));
 	part.ipc_classes = 0;
-	IS(E_OK, give(made.ep, &part));
+	IS(E_OK, give(made.space, &part));
 	manager_free();
 }
 
-/* What it does not supervise it gives nothing: not to itself, either. */
+/* To spaces that are not its own it gives nothing: not to the one it runs in, either. */
 static void test_others(void)
 {
 	manager_new();
-	IS(E_PERM, give(manager.child.ep, &own));
-	IS(E_PERM, give(EP_RS, &own));
-	IS(E_PERM, give(EP_VM, &own));
+	IS(E_PERM, give(manager.child.space, &own));
+	IS(E_PERM, give(info_of(EP_RS).space, &own));
+	IS(E_PERM, give(0, &own)); /* the kernel made it */
 	made.ep = (endpoint_t)make(SLOT_PROGRAM, CLASS, CHILD_PRIORITY);
-	IS(E_PERM, sys_slot_privileges(made.ep, &own)); /* its supervisor's supervisor neither */
+	IS(E_PERM, sys_domain_set(made.space, &own)); /* its owner's supervisor neither */
 	manager_free();
 }
 
@@ -205,7 +206,7 @@ static void test_spaces(void)
 static void slots_allow(uint32_t n)
 {
 	own.n_slots = n;
-	IS(E_OK, sys_slot_privileges(manager.child.ep, &own));
+	IS(E_OK, sys_domain_set(manager.child.space, &own));
 }
 
 /* It has as many made as it was given, at a time; what is left of others' is not its own. */
@@ -264,7 +265,7 @@ static err_t copy_on(uint64_t page)
 	return r;
 }
 
-static void copier_new(struct puppet *copier, struct slot_privileges *with)
+static void copier_new(struct puppet *copier, struct domain_privileges *with)
 {
 	paddr_t frame;
 
@@ -277,7 +278,7 @@ static void copier_new(struct puppet *copier, struct slot_privileges *with)
 		                                           .n_pages = 1,
 		                                           .prot = PROT_R | PROT_W}));
 	}
-	*with = (struct slot_privileges){0};
+	*with = (struct domain_privileges){0};
 	privileges_call(with, KCALL_copy);
 }
 
@@ -286,8 +287,8 @@ static void copier_new(struct puppet *copier, struct slot_privileges *with)
  */
 static void test_taken_away(void)
 {
-	const struct slot_privileges without = {0};
-	struct slot_privileges with;
+	const struct domain_privileges without = {0};
+	struct domain_privileges with;
 	struct puppet copier;
 
 	copier_new(&copier, &with);

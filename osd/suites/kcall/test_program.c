@@ -22,13 +22,13 @@ static err_t program_new(struct child *child, uint32_t class)
 
 static void pair_new(void)
 {
-	struct slot_privileges privileges;
+	struct domain_privileges privileges;
 
 	puppet_new(&service, 0, "service", 0);
 	puppet_program_new(&program, 1, CLASS);
 	child_privileges(&privileges);
 	privileges.ipc_classes = ~(1ul << CLASS);
-	IS(E_OK, sys_slot_privileges(service.child.ep, &privileges));
+	IS(E_OK, sys_domain_set(service.child.space, &privileges));
 }
 
 static void pair_free(void)
@@ -39,9 +39,10 @@ static void pair_free(void)
 
 static void class_allow(uint64_t classes)
 {
-	struct slot_privileges privileges = {.calls = {kcalls_ordinary()}, .ipc_classes = classes};
+	struct domain_privileges privileges = {
+	        .calls = {kcalls_ordinary()}, .ipc_classes = classes};
 
-	IS(E_OK, sys_slot_privileges(service.child.ep, &privileges));
+	IS(E_OK, sys_domain_set(service.child.space, &privileges));
 }
 
 static const enum kcall sends[] = {KCALL_send, KCALL_sendrec, KCALL_notify, KCALL_asend};
@@ -88,7 +89,7 @@ static void test_class(void)
 /* A program calls a service as others do, and does not notify. */
 static void test_sends(void)
 {
-	struct slot_privileges privileges = {.calls = {kcalls_ordinary()}};
+	struct domain_privileges privileges = {.calls = {kcalls_ordinary()}};
 
 	pair_new();
 	puppet_ipc_begin(&service, KCALL_receive, EP_ANY, 0, 0);
@@ -104,7 +105,7 @@ static void test_sends(void)
 	IS(0, info_of(service.child.ep).n_senders);
 	IS(E_OK, puppet_ipc(&program, KCALL_asend, service.child.ep, 11, 12));
 	IS(1, info_of(service.child.ep).n_async);
-	IS(E_OK, sys_slot_privileges(program.child.ep, &privileges));
+	IS(E_OK, sys_domain_set(program.child.space, &privileges));
 	IS(E_PERM, puppet_ipc(&program, KCALL_send, service.child.ep, 1, 1));
 	pair_free();
 }

@@ -103,7 +103,7 @@ static void actor_new(uint32_t number)
 /* Everybody may send to most others. */
 static void actor_mask(uint32_t number)
 {
-	struct slot_privileges privileges = {.calls = {kcalls_ordinary()}};
+	struct domain_privileges privileges = {.calls = {kcalls_ordinary()}};
 
 	ref.actors[number].may_send_to =
 	        (uint32_t)(draw(1u << N_ACTORS) | draw(1u << N_ACTORS) | draw(1u << N_ACTORS));
@@ -113,7 +113,7 @@ static void actor_mask(uint32_t number)
 		privileges.ipc_to[slot / 64] |= (uint64_t)(ref.actors[number].may_send_to >> i & 1)
 		                                << slot % 64;
 	}
-	IS(E_OK, sys_slot_privileges(ref.actors[number].ep, &privileges));
+	IS(E_OK, sys_domain_set(puppets[number].child.space, &privileges));
 }
 
 static void message_draw(struct message *ret_msg)

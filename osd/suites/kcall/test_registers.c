@@ -260,7 +260,7 @@ static void test_waiting(void)
 	/* Not one's own puppet: another supervisor's. */
 	puppet_new(&p, 0, "p", 0);
 	{
-		struct slot_privileges privileges = {0};
+		struct domain_privileges privileges = {0};
 
 		privileges_call(&privileges, KCALL_slot_registers);
 		privileges_call(&privileges, KCALL_slot_registers_set);

@@ -7,8 +7,8 @@ static struct puppet p, q;
 
 /* Calls on a slot that take an endpoint first. */
 static const enum kcall slot_calls[] = {KCALL_slot_start, KCALL_slot_stop, KCALL_slot_resume,
-        KCALL_slot_destroy, KCALL_slot_privileges, KCALL_slot_swap, KCALL_slot_commit,
-        KCALL_slot_unhold, KCALL_slot_info, KCALL_copy};
+        KCALL_slot_destroy, KCALL_slot_swap, KCALL_slot_commit, KCALL_slot_unhold, KCALL_slot_info,
+        KCALL_copy};
 #define N_SLOT_CALLS (sizeof(slot_calls) / sizeof(slot_calls[0]))
 
 static void test_dead(void)
@@ -25,7 +25,7 @@ static void test_dead(void)
 /* A process with every right, on a slot that it does not supervise. */
 static void test_not_supervised(void)
 {
-	struct slot_privileges privileges = {.calls = {~0ul}};
+	struct domain_privileges privileges = {.calls = {~0ul}};
 
 	puppet_new(&p, 0, "p", 0);
 	puppet_new(&q, 1, "q", 0);
@@ -173,7 +173,7 @@ static void test_destroy(void)
 static void test_orphans(void)
 {
 	struct slot_params *params = (struct slot_params *)SHARED_SCRATCH;
-	struct slot_privileges privileges = {.n_slots = 1};
+	struct domain_privileges privileges = {.n_slots = 1};
 	struct slot_event event;
 	struct child grandchild;
 
@@ -198,40 +198,6 @@ static void test_orphans(void)
 	IS(E_OK, child_event(&grandchild, &event));
 	IS(SLOT_EVENT_FAULT, event.kind);
 	child_free(&grandchild);
-}
-
-static void test_privileges_errors(void)
-{
-	struct slot_privileges bad;
-
-	puppet_new(&p, 0, "p", 0);
-	IS(E_FAULT, sys_slot_privileges(p.child.ep, (const struct slot_privileges *)NOWHERE));
-	bad = (struct slot_privileges){.n_io = PRIV_IO_MAX + 1};
-	IS(E_INVAL, sys_slot_privileges(p.child.ep, &bad));
-	bad = (struct slot_privileges){.n_mmio = PRIV_MMIO_MAX + 1};
-	IS(E_INVAL, sys_slot_privileges(p.child.ep, &bad));
-	bad = (struct slot_privileges){.n_irq = PRIV_IRQ_MAX + 1};
-	IS(E_INVAL, sys_slot_privileges(p.child.ep, &bad));
-	bad = (struct slot_privileges){.n_io = 1, .io = {{9, 8}}};
-	IS(E_INVAL, sys_slot_privileges(p.child.ep, &bad));
-	bad = (struct slot_privileges){.n_mmio = 1, .mmio = {{PAGE_SIZE, ~0ul}}};
-	IS(E_INVAL, sys_slot_privileges(p.child.ep, &bad));
-	puppet_free(&p);
-}
-
-/* Rights are taken away as well as given. */
-static void test_privileges(void)
-{
-	struct slot_privileges some = {0}, none = {0};
-
-	puppet_new(&p, 0, "p", 0);
-	privileges_call(&some, KCALL_kernel_stats);
-	puppet_allow(&p, &some);
-	IS(E_OK, puppet_call(&p, KCALL_kernel_stats, SHARED_SCRATCH));
-	IS(E_PERM, puppet_call(&p, KCALL_machine_off, 0));
-	puppet_allow(&p, &none);
-	IS(E_PERM, puppet_call(&p, KCALL_kernel_stats, SHARED_SCRATCH));
-	puppet_free(&p);
 }
 
 static void test_info(void)
@@ -358,8 +324,6 @@ const struct test tests_slot[] = {
         {"stopped while waiting for a reply", test_stop_waiting_reply},
         {"slot_destroy", test_destroy},
         {"the slots of a supervisor that ends", test_orphans},
-        {"slot_privileges", test_privileges},
-        {"errors of slot_privileges", test_privileges_errors},
         {"slot_info", test_info},
         {"event_next", test_event_errors},
         {"copy", test_copy},

@@ -226,7 +226,7 @@ static void test_batch_unmaps_itself(void)
 
 static void test_device_right(void)
 {
-	struct slot_privileges privileges;
+	struct domain_privileges privileges;
 	struct space_op op = {.kind = SPACE_MAP,
 	        .va = CHILD_FREE_VA,
 	        .arg = 0xfeb00000,
@@ -235,14 +235,14 @@ static void test_device_right(void)
 
 	child_space_new(&child);
 	op.space = child.space;
-	IS(E_PERM, run(op)); /* no slot */
+	IS(E_PERM, run(op));
 	IS(E_OK, child_slot_new(&child, "device", 0));
 	IS(E_PERM, run(op));
 	child_privileges(&privileges);
 	privileges.n_mmio = 1;
 	privileges.mmio[0].base = 0xfeb00000;
 	privileges.mmio[0].bytes = PAGE_SIZE;
-	IS(E_OK, sys_slot_privileges(child.ep, &privileges));
+	IS(E_OK, sys_domain_set(child.space, &privileges));
 	IS(E_PERM, run(op)); /* one page more than allowed */
 	op.n_pages = 1;
 	IS(E_OK, run(op));
@@ -252,7 +252,7 @@ static void test_device_right(void)
 	                 .n_pages = 1}));
 	/* Memory is never a device. */
 	privileges.mmio[0].base = child_frames(&child, 1);
-	IS(E_OK, sys_slot_privileges(child.ep, &privileges));
+	IS(E_OK, sys_domain_set(child.space, &privileges));
 	op.arg = privileges.mmio[0].base;
 	IS(E_PERM, run(op));
 	child_free(&child);
@@ -462,7 +462,7 @@ static void test_gate_replaced(void)
 
 static void test_protect_device(void)
 {
-	struct slot_privileges privileges;
+	struct domain_privileges privileges;
 	struct space_op op = {.kind = SPACE_MAP,
 	        .va = CHILD_FREE_VA,
 	        .arg = 0xfeb00000,
@@ -476,7 +476,7 @@ static void test_protect_device(void)
 	privileges.n_mmio = 1;
 	privileges.mmio[0].base = 0xfeb00000;
 	privileges.mmio[0].bytes = PAGE_SIZE;
-	IS(E_OK, sys_slot_privileges(child.ep, &privileges));
+	IS(E_OK, sys_domain_set(child.space, &privileges));
 	IS(E_OK, run(op));
 	op.kind = SPACE_PROTECT;
 	op.prot = PROT_R | PROT_W;
@@ -501,7 +501,10 @@ static void test_destroy_errors(void)
 	child.ep = EP_NONE;
 	IS(E_AGAIN, sys_space_destroy(child.space, frames, 1, &n));
 	IS(1, n);
-	IS(child.chunk + (2 + CHILD_TABLES) * PAGE_SIZE, frames[0]); /* the FPU's */
+	IS(child.chunk + (2 + CHILD_TABLES) * PAGE_SIZE, frames[0]); /* its domain's */
+	IS(E_AGAIN, sys_space_destroy(child.space, frames, 1, &n));
+	IS(1, n);
+	IS(child.chunk + (3 + CHILD_TABLES) * PAGE_SIZE, frames[0]); /* the FPU's */
 	child.n_given = 1;
 	for (int i = 0; i < 3; i++) {
 		IS(E_AGAIN, sys_space_destroy(child.space, frames, 1, &n));

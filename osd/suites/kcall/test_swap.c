@@ -267,13 +267,14 @@ static void test_fresh(void)
 /* Interrupt hooks belong to the slot: they survive an update, and go with a fresh start. */
 static void test_hooks(void)
 {
-	struct slot_privileges privileges = {.n_irq = 1, .irq = {11}};
+	struct domain_privileges privileges = {.n_irq = 1, .irq = {11}};
 	err_t hook;
 
 	service_new();
 	privileges_call(&privileges, KCALL_irq_hook);
 	privileges_call(&privileges, KCALL_irq_enable);
 	puppet_allow(&old, &privileges);
+	puppet_allow(&new, &privileges);
 	hook = puppet_call(&old, KCALL_irq_hook, 11, 3);
 	OK(hook >= 0);
 	swap_held();

@@ -216,7 +216,7 @@ static bool zeroing_begins(uint64_t usec)
 /* A space with a table, whose pages another process is mapping and has not done. */
 static bool zeroing_is_caught(void)
 {
-	struct slot_privileges privileges = {0};
+	struct domain_privileges privileges = {0};
 	nsec_t end = sys_clock_read() + CHILD_PATIENCE;
 
 	child_space_new(&child);
@@ -473,7 +473,7 @@ static void test_list(void)
 	}
 	op = op_of(SPACE_UNMAP, CHILD_FREE_VA, TABLE_PAGES);
 	IS(E_OK, child_map(&child, op));
-	IS(1, list_count(child.space, 8, FRAME_LIST_SPARE, &entry));
+	IS(1, list_count(child.space, FRAME_LIST_MIN, FRAME_LIST_SPARE, &entry));
 	IS(1, entry.n);
 	child_free(&child);
 	child_free(&other);

@@ -14,16 +14,9 @@ static struct child child;
 static err_t thread_new(uint32_t flags)
 {
 	struct slot_params params = {.name = "thread", .flags = flags, .priority = CHILD_PRIORITY};
-	struct slot_privileges privileges;
-	err_t r;
 
 	params.space = child.space;
-	r = sys_slot_create(&params);
-	if (r > 0) {
-		child_privileges(&privileges);
-		IS(E_OK, sys_slot_privileges((endpoint_t)r, &privileges));
-	}
-	return r;
+	return sys_slot_create(&params);
 }
 
 /* The child, which has not begun, and one more thread in its space. */
@@ -83,7 +76,7 @@ static void test_give_errors(void)
 static void test_create_errors(void)
 {
 	struct slot_params *params = (struct slot_params *)SHARED_SCRATCH;
-	struct slot_privileges privileges = {.ipc_classes = ~0ul};
+	struct domain_privileges privileges = {.ipc_classes = ~0ul};
 	struct puppet manager;
 	endpoint_t second;
 

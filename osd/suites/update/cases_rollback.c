@@ -148,7 +148,6 @@ static void case_commit_fails(enum hook_operation operation, const char *name)
 
 void cases_commit_fails(void)
 {
-	case_commit_fails(HOOK_PRIVILEGES, "a commit that cannot give privileges is rolled back");
 	case_commit_fails(HOOK_COMMIT, "a commit that the kernel refuses is rolled back");
 	case_commit_fails(HOOK_RESUME, "a new instance that cannot be resumed starts afresh");
 }

@@ -57,7 +57,7 @@ _Static_assert(KCALL_report == 0x100b && KCALL_sendrec == 0x1003 && EP_VM == 0x4
 void child_new(struct child *child, uint64_t shift)
 {
 	struct slot_params params = {.name = "child", .priority = 4};
-	struct slot_privileges only_vm = {.calls = {kcalls_ordinary()}, .ipc_to = {1}};
+	struct domain_privileges only_vm = {.calls = {kcalls_ordinary()}, .ipc_to = {1}};
 	vaddr_t stack = CHILD_STACK + shift;
 	err_t endpoint;
 
@@ -70,7 +70,7 @@ void child_new(struct child *child, uint64_t shift)
 	endpoint = sys_slot_create(&params);
 	CHECK(endpoint > 0);
 	child->endpoint = (endpoint_t)endpoint;
-	CHECK(sys_slot_privileges(child->endpoint, &only_vm) == E_OK);
+	CHECK(sys_domain_set(child->space, &only_vm) == E_OK);
 	CHECK(sys_copy(EP_SELF, (vaddr_t)vmtest_child_start, child->endpoint, child->code,
 	              (uint64_t)(vmtest_child_end - vmtest_child_start), COPY_FORCE) == E_OK);
 }

@@ -153,10 +153,11 @@ entry_fast:
 
 .Lsendrec:
 	/* May self make this call, and send to that slot? */
-	btq $(CALL_SENDREC - CALL_FIRST), INSTANCE_CALLS(%rsp)
+	movq INSTANCE_RIGHTS(%rsp), %rcx
+	btq $(CALL_SENDREC - CALL_FIRST), RIGHTS_CALLS(%rcx)
 	jnc entry_slow
 	movl OF_SLOT+SLOT_IPC_INDEX(%rbx), %ebp
-	btq %rbp, OF_SLOT+SLOT_IPC_TO(%rsp)
+	btq %rbp, RIGHTS_IPC_TO(%rcx)
 	jnc entry_slow
 	/* Does the partner wait for anybody, in a slot that is not held, and nobody more urgent? */
 	movabsq $RUN_RECEIVING_ANY, %rcx
@@ -173,7 +174,8 @@ entry_fast:
 	jmp .Lhand_over
 
 .Lreply_receive:
-	btq $(CALL_REPLY_RECEIVE - CALL_FIRST), INSTANCE_CALLS(%rsp)
+	movq INSTANCE_RIGHTS(%rsp), %rcx
+	btq $(CALL_REPLY_RECEIVE - CALL_FIRST), RIGHTS_CALLS(%rcx)
 	jnc entry_slow
 	/* Does the partner wait for an answer, of self's, and nothing else for self? */
 	cmpl $STATE_WAITING_REPLY, INSTANCE_RUN(%rbx)

@@ -337,6 +337,7 @@ static uint32_t model_check_entry(const struct model *m, const struct frame_entr
 	case FRAME_LIST_SPACE:
 	case FRAME_LIST_FPU:
 	case FRAME_LIST_OBJECT:
+	case FRAME_LIST_DOMAIN:
 		abort();
 	}
 	for (uint32_t i = 0; i < entry->n; i++) {
@@ -384,7 +385,8 @@ void model_end(void)
 {
 	for (uint32_t i = 0; i < N_MODEL_SPACES; i++) {
 		model_check_list(
-		        &models[i], FRAME_LIST_MIN + n_boot_frames * models[i].n_given % 60);
+		        &models[i], FRAME_LIST_MIN + n_boot_frames * models[i].n_given %
+		                                             (FRAME_LIST_MAX - FRAME_LIST_MIN + 1));
 	}
 	for (uint32_t t = 0; t < N_TABLES; t++) {
 		model_check(t);

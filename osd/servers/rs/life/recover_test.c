@@ -44,7 +44,7 @@ void host_enter(struct host_registers *r)
 		n_pings++;
 		break;
 	case KCALL_slot_stop:
-	case KCALL_slot_privileges:
+	case KCALL_domain_set:
 		break;
 	default:
 		abort();

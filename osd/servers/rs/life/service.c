@@ -150,7 +150,8 @@ static bool service_is_target(
  * The slots that a kit may send to, as far as they exist; `*` alone means all, RS, VM and programs
  * of any class included.
  */
-static void service_targets(const struct kit_manifest *kit, struct slot_privileges *ret_privileges)
+static void service_targets(
+        const struct kit_manifest *kit, struct domain_privileges *ret_privileges)
 {
 	static const char all[SERVICE_NAME_LEN] = KIT_TARGET_ALL;
 	static const char clients[SERVICE_NAME_LEN] = KIT_TARGET_CLIENTS;
@@ -171,7 +172,8 @@ static void service_targets(const struct kit_manifest *kit, struct slot_privileg
 	}
 }
 
-void service_privileges(const struct kit_manifest *kit, struct slot_privileges *ret_privileges)
+static void service_privileges(
+        const struct kit_manifest *kit, struct domain_privileges *ret_privileges)
 {
 	memset(ret_privileges, 0, sizeof(*ret_privileges));
 	memcpy(ret_privileges->calls, kit->call_mask, sizeof(ret_privileges->calls));
@@ -195,17 +197,32 @@ void service_privileges(const struct kit_manifest *kit, struct slot_privileges *
 	}
 }
 
+err_t service_privileges_give(const struct kit_manifest *kit, space_t space)
+{
+	struct domain_privileges privileges;
+
+	service_privileges(kit, &privileges);
+	return sys_domain_set(space, &privileges);
+}
+
+static void service_privileges_give_again(const struct kit_manifest *kit, space_t space)
+{
+	if (service_privileges_give(kit, space) != E_OK) {
+		rs_panic("privileges that were accepted once are refused");
+	}
+}
+
 void service_privileges_refresh(void)
 {
-	struct slot_privileges privileges;
-
 	for (uint32_t i = 0; i < services_n; i++) {
-		if (services[i].endpoint == EP_NONE || services[i].is_kernel_loaded) {
+		const struct service *service = &services[i];
+
+		if (service->endpoint == EP_NONE || service->is_kernel_loaded) {
 			continue;
 		}
-		service_privileges(&services[i].binary.kit, &privileges);
-		if (sys_slot_privileges(services[i].endpoint, &privileges) != E_OK) {
-			rs_panic("privileges that were accepted once are refused");
+		service_privileges_give_again(&service->binary.kit, service->instance.space);
+		if (service->next_kit != NULL) {
+			service_privileges_give_again(service->next_kit, service->next_space);
 		}
 	}
 }

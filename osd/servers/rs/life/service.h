@@ -21,6 +21,9 @@ struct service {
 	endpoint_t endpoint;   /* EP_NONE: not started yet, or gave up */
 	struct binary binary;  /* it runs from this; a fresh start after a crash, too */
 	struct instance instance; /* behind the endpoint, but for the time from switch to commit */
+	/* Of the instance that an update is to put there, from its creation to commit or rollback. */
+	const struct kit_manifest *next_kit; /* NULL: there is none */
+	space_t next_space;
 	const uint8_t *boot_envelope; /* as the boot image has it, for the host; NULL: none */
 	uint64_t boot_envelope_bytes, boot_generation;
 
@@ -61,10 +64,14 @@ struct service *service_undescribed(void);
 bool service_may_control(endpoint_t caller);
 /* The only writer of service->state; a move that is not in its table is a panic. */
 void service_set_state(struct service *service, enum rs_service_state state);
-/* Privileges of a kit, with the targets that exist now. */
-void service_privileges(const struct kit_manifest *kit, struct slot_privileges *ret_privileges);
+/*
+ * The domain of a space that RS made gets the privileges of a kit, with the targets that exist now. E_PERM:
+ * it asks for more than RS may give.
+ */
+__must_check err_t service_privileges_give(const struct kit_manifest *kit, space_t space);
 /*
  * A service has a new endpoint, or lost it, or runs from another kit: whoever may send to it gets
- * the right, or loses it. The kernel knows targets by slot, kits by name, or as their clients.
+ * the right, or loses it, and so does who is to run there next. The kernel knows targets by slot, kits by
+ * name, or as their clients.
  */
 void service_privileges_refresh(void);

@@ -16,15 +16,20 @@
 #define KIT_CALL (KCALL_kernel_stats - KCALL_BASE)
 
 static struct service *services[N];
-static uint64_t targets[N_SLOTS]; /* of the slot with this number, when privileges were set last */
+#define NEXT_SPACE 9 /* of who is to run there next */
+
+static uint64_t
+        targets[NEXT_SPACE + 1]; /* of the space with this number, when privileges were set last */
+static uint32_t n_set;
 
 /* The kernel: it keeps what it is told. */
 void host_enter(struct host_registers *r)
 {
-	const struct slot_privileges *privileges = (const struct slot_privileges *)r->rsi;
+	const struct domain_privileges *privileges = (const struct domain_privileges *)r->rsi;
 
-	assert(r->rax == KCALL_slot_privileges && EP_SLOT(r->rdi) < N_SLOTS);
-	targets[EP_SLOT(r->rdi)] = privileges->ipc_to[0];
+	assert(r->rax == KCALL_domain_set && r->rdi <= NEXT_SPACE);
+	targets[r->rdi] = privileges->ipc_to[0];
+	n_set++;
 	/* What every process has, and what the kit names. */
 	assert(privileges->calls[0] == (kcalls_ordinary() | UINT64_C(1) << KIT_CALL));
 	assert(privileges->n_slots == KIT_SLOTS);
@@ -43,7 +48,7 @@ void rs_panic(const char *text)
 	abort();
 }
 
-/* A service in slot 1 + n, whose kit has up to two targets. */
+/* A service in slot and space 1 + n, whose kit has up to two targets. */
 static void add(uint32_t n, const char *name, const char *target, const char *other)
 {
 	char field[SERVICE_NAME_LEN] = "";
@@ -52,6 +57,7 @@ static void add(uint32_t n, const char *name, const char *target, const char *ot
 	strcpy(field, name);
 	services[n] = service_add(field);
 	services[n]->endpoint = EP_MAKE(1 + (endpoint_t)n, 1);
+	services[n]->instance.space = 1 + n;
 	kit = &services[n]->binary.kit;
 	strcpy(kit->service, name);
 	kit->n_slots = KIT_SLOTS;
@@ -94,6 +100,31 @@ static void test_clients(void)
 	assert(targets[1] == bit(1));
 }
 
+/* Who is to run next in a service's place hears of targets that come and go, too, by its own kit. */
+static void test_next(void)
+{
+	static struct kit_manifest kit;
+
+	kit = services[2]->binary.kit;
+	strcpy(kit.targets[0], "disk");
+	kit.n_targets = 1;
+	n_set = 0;
+	service_privileges_refresh();
+	assert(n_set == N);
+	services[2]->next_kit = &kit;
+	services[2]->next_space = NEXT_SPACE;
+	service_privileges_refresh();
+	assert(n_set == 2 * N + 1 && targets[NEXT_SPACE] == bit(1) && targets[3] == 0);
+	services[1]->endpoint = EP_NONE;
+	service_privileges_refresh();
+	assert(targets[NEXT_SPACE] == 0);
+	services[1]->endpoint = EP_MAKE(2, 1);
+	services[2]->next_kit = NULL;
+	n_set = 0;
+	service_privileges_refresh();
+	assert(n_set == N && targets[NEXT_SPACE] == 0);
+}
+
 /* Each once, in any order of reading; what cannot be updated in any case need not be read. */
 static void test_undescribed(void)
 {
@@ -115,6 +146,7 @@ int main(void)
 	sys_gate = (vaddr_t)host_gate;
 	test_targets();
 	test_clients();
+	test_next();
 	test_undescribed();
 	return 0;
 }

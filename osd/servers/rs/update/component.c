@@ -11,7 +11,8 @@
  *	ROLLBACK   old, goes on                      new, ended
  *
  * What may well refuse is asked at CREATE, before anything stops: memory, the view of the old
- * instance, the new kit's privileges. Up to the kernel's slot_commit everything can be taken back,
+ * instance, the new kit's privileges. Those are of the domain of the new instance's space, as the old
+ * one's are of its own: they change places with the instances. Up to the kernel's slot_commit everything can be taken back,
  * and component_restore() and component_clear() do: the old instance goes on before the rest is
  * cleaned up. Behind slot_commit there is no way back: an error there is a crash of the service.
  * Taking back cannot fail; if it does, RS has lost count of the machine, and stops.
@@ -86,15 +87,17 @@ static uint64_t component_heap_bytes(const struct txn_component *c, uint64_t old
 }
 
 /*
- * The new slot gets the new kit's privileges now: a kit that asks for more than RS may give is
- * refused before anything stops.
+ * The new instance has the new kit's privileges from now on, of which it can use none before its commit: a
+ * kit that asks for more than RS may give is refused before anything stops.
  */
-static err_t component_privileges_try(const struct txn_component *c)
+static err_t component_privileges_give(const struct txn_component *c)
 {
-	struct slot_privileges privileges;
-
-	service_privileges(&c->binary.kit, &privileges);
-	return sys_slot_privileges(c->instance.slot, &privileges) == E_OK ? E_OK : E_V_PRIVILEGE;
+	if (service_privileges_give(&c->binary.kit, c->instance.space) != E_OK) {
+		return E_V_PRIVILEGE;
+	}
+	c->service->next_space = c->instance.space;
+	c->service->next_kit = &c->binary.kit;
+	return E_OK;
 }
 
 /*
@@ -161,7 +164,7 @@ err_t component_create(struct update_txn *txn, struct txn_component *c)
 		err = memory_mirror(c->service->instance.space, c->instance.space);
 	}
 	if (err == E_OK) {
-		err = component_privileges_try(c);
+		err = component_privileges_give(c);
 	}
 	return err == E_OK ? instance_start(&c->instance) : err;
 }
@@ -234,40 +237,12 @@ err_t component_ready(struct update_txn *txn, struct txn_component *c)
 	return E_OK;
 }
 
-/* The slot keeps its privileges over a swap, so those of the kit that runs need not be given again. */
-static err_t component_privileges_give(const struct txn_component *c, const struct binary *binary)
-{
-	struct slot_privileges privileges;
-
-	if (c->is_same_kit) {
-		return E_OK;
-	}
-	service_privileges(&binary->kit, &privileges);
-	return sys_slot_privileges(c->service->endpoint, &privileges);
-}
-
-/*
- * Make the new instance the service. On an error nothing has happened: slot_commit is the last that
- * may fail, and the slot has the privileges again that it had before.
- */
+/* Make the new instance the service. On an error nothing has happened. */
 static err_t component_commit_slot(const struct txn_component *c)
 {
-	err_t err = hook_commit(HOOK_PRIVILEGES);
+	err_t err = hook_commit(HOOK_COMMIT);
 
-	if (err == E_OK) {
-		err = component_privileges_give(c, &c->binary);
-	}
-	if (err != E_OK) {
-		return err;
-	}
-	err = hook_commit(HOOK_COMMIT);
-	if (err == E_OK) {
-		err = sys_slot_commit(c->service->endpoint);
-	}
-	if (err != E_OK && component_privileges_give(c, &c->service->binary) != E_OK) {
-		rs_panic("privileges that were accepted once are refused");
-	}
-	return err;
+	return err == E_OK ? sys_slot_commit(c->service->endpoint) : err;
 }
 
 /* From here on the new instance is the service: exchange what RS keeps of the two. */
@@ -284,6 +259,7 @@ static void component_exchange(struct txn_component *c)
 	c->binary = binary;
 	c->instance = instance;
 	c->instance.slot = spare;
+	service->next_kit = NULL;
 	c->is_old_prepared = false;
 }
 
@@ -419,6 +395,7 @@ err_t component_clear(struct update_txn *txn, struct txn_component *c)
 		memory_unmirror(c->service->instance.space, c->instance.space);
 		c->is_shown = false;
 	}
+	c->service->next_kit = NULL;
 	instance_destroy(&c->instance);
 	return E_OK;
 }

@@ -34,7 +34,7 @@ static nsec_t now;
 static struct slot_info info; /* of the service's slot */
 static enum kcall bad_call;   /* this one fails so */
 static err_t bad_error;
-static uint32_t given; /* whose kit's privileges the slot has */
+static err_t give_error; /* of the new instance's privileges */
 static uint32_t floor;
 
 static void note(const char *word)
@@ -77,10 +77,6 @@ void host_enter(struct host_registers *r)
 	case KCALL_slot_info:
 		assert(r->rdi == SERVICE);
 		*(struct slot_info *)r->rsi = info;
-		break;
-	case KCALL_slot_privileges:
-		given = ((const struct slot_privileges *)r->rsi)->rank;
-		note(given == OLD_KIT ? "give-old" : "give-new");
 		break;
 	case KCALL_slot_commit:
 		note("commit");
@@ -170,9 +166,11 @@ void service_set_state(struct service *s, enum rs_service_state state)
 	s->state = state;
 }
 
-void service_privileges(const struct kit_manifest *kit, struct slot_privileges *ret_privileges)
+err_t service_privileges_give(const struct kit_manifest *kit, space_t space)
 {
-	*ret_privileges = (struct slot_privileges){.rank = kit->counter};
+	assert(kit->counter == NEW_KIT && space == NEW_SPACE);
+	note("give");
+	return give_error;
 }
 
 void service_privileges_refresh(void)
@@ -227,7 +225,7 @@ static struct txn_component *begin(enum rs_step step)
 	        .poll_pause = NSEC_MSEC};
 	info = (struct slot_info){.state = SLOT_REPORTED, .n_vm_faults = 3};
 	bad_call = KCALL_receive; /* never made here */
-	given = OLD_KIT;
+	give_error = E_OK;
 	floor = 0;
 	return c;
 }
@@ -241,22 +239,23 @@ static void test_create_again(void)
 	static uint8_t payload[1];
 	struct txn_component *c = begin(RS_STEP_CREATE);
 
-	assert(component_create(&txn, c) == E_OK && trace_is("create mirror give-new start "));
+	assert(component_create(&txn, c) == E_OK && trace_is("create mirror give start "));
+	assert(service.next_kit == &c->binary.kit && service.next_space == NEW_SPACE);
 	c->binary.layout.is_given = true;
 	assert(component_create(&txn, c) == E_OK);
-	assert(trace_is("renew create mirror give-new start ") && !c->binary.layout.is_given);
+	assert(trace_is("renew create mirror give start ") && !c->binary.layout.is_given);
 	/* What it has of the one that runs is counted anew. */
 	c->binary.layout = (struct layout){.payload = payload, .is_given = true};
 	service.binary.layout.payload = payload;
 	c->is_same_kit = true;
 	c->kept = (struct layout_kept){0};
 	assert(component_create(&txn, c) == E_OK && c->kept.pieces == 5);
-	assert(trace_is("renew create mirror give-new start "));
+	assert(trace_is("renew create mirror give start "));
 	service.binary.layout.payload = NULL;
 	c->binary.layout.is_given = true;
 	c->binary.n_made = 1;
 	assert(component_create(&txn, c) == E_OK);
-	assert(trace_is("renew follow create mirror give-new start "));
+	assert(trace_is("renew follow create mirror give start "));
 }
 
 /*
@@ -311,10 +310,11 @@ static void test_clear(void)
 {
 	struct txn_component *c = begin(RS_STEP_ROLLBACK);
 
+	service.next_kit = &c->binary.kit;
 	assert(component_clear(&txn, c) == E_OK && trace_is("destroy "));
 	c->is_shown = true;
 	assert(component_clear(&txn, c) == E_OK && trace_is("unmirror destroy "));
-	assert(!c->is_shown);
+	assert(!c->is_shown && service.next_kit == NULL);
 }
 
 /* Only an instance that stands in its report is committed, and none below the floor. */
@@ -347,15 +347,16 @@ static void test_ready(void)
 	}
 }
 
-/* A commit that the kernel refuses has not happened: the slot has the old kit's privileges. */
+/* A commit that the kernel refuses has not happened; who was to run next is so still. */
 static void test_commit_refused(void)
 {
 	struct txn_component *c = begin(RS_STEP_COMMIT);
 
 	bad_call = KCALL_slot_commit;
 	bad_error = E_STATE;
-	assert(component_commit(&txn, c) == E_STATE && trace_is("give-new commit give-old "));
-	assert(given == OLD_KIT && txn.outcome != RS_OUTCOME_COMMITTED);
+	service.next_kit = &c->binary.kit;
+	assert(component_commit(&txn, c) == E_STATE && trace_is("commit "));
+	assert(service.next_kit != NULL && txn.outcome != RS_OUTCOME_COMMITTED);
 	assert(service.binary.kit.counter == OLD_KIT && c->binary.kit.counter == NEW_KIT);
 }
 
@@ -363,22 +364,31 @@ static void test_commit(void)
 {
 	struct txn_component *c = begin(RS_STEP_COMMIT);
 
-	assert(component_commit(&txn, c) == E_OK && trace_is("give-new commit resume believe "));
-	assert(given == NEW_KIT && txn.outcome == RS_OUTCOME_COMMITTED);
+	service.next_kit = &c->binary.kit;
+	assert(component_commit(&txn, c) == E_OK && trace_is("commit resume believe "));
+	assert(service.next_kit == NULL && txn.outcome == RS_OUTCOME_COMMITTED);
 	assert(service.binary.kit.counter == NEW_KIT && c->binary.kit.counter == OLD_KIT);
 	assert(service.instance.space == NEW_SPACE && service.instance.slot == SERVICE);
 	assert(c->instance.space == OLD_SPACE && c->instance.slot == SPARE);
 	assert(c->poll_at == NSEC_NEVER);
 }
 
-/* Another layout of the same kit: its slot has the right privileges, which costs the blackout nothing. */
-static void test_commit_same(void)
+/* A new instance that asks for more than RS may give never runs, and is nobody's next. */
+static void test_create_refused(void)
+{
+	struct txn_component *c = begin(RS_STEP_CREATE);
+
+	give_error = E_PERM;
+	assert(component_create(&txn, c) == E_V_PRIVILEGE && trace_is("create mirror give "));
+	assert(service.next_kit == NULL);
+}
+
+static void test_claim_same(void)
 {
 	struct txn_component *c = begin(RS_STEP_COMMIT);
 
 	c->binary.kit = service.binary.kit;
 	assert(component_claim(&txn, c) == E_OK && c->is_same_kit);
-	assert(component_commit(&txn, c) == E_OK && trace_is("commit resume believe "));
 	c = begin(RS_STEP_COMMIT);
 	assert(component_claim(&txn, c) == E_OK && !c->is_same_kit);
 }
@@ -479,7 +489,8 @@ int main(void)
 	test_ready();
 	test_commit_refused();
 	test_commit();
-	test_commit_same();
+	test_create_refused();
+	test_claim_same();
 	test_claim_kept();
 	test_commit_move();
 	test_look();

@@ -41,7 +41,7 @@ struct txn_component {
 	/* Where it is. */
 	struct instance instance; /* the new one; from the exchange in COMMIT on: the old one */
 	enum rs_step reached;     /* the last step that is done for it; see txn_reach() */
-	bool is_same_kit;         /* another layout of what runs: no privilege changes */
+	bool is_same_kit;         /* another layout of what runs */
 	bool is_shown;            /* its view of the old memory was made for the switch */
 	bool is_new_behind;       /* the instances have changed places */
 	bool is_old_prepared;     /* the old one stands in its report and must be resumed */

@@ -117,6 +117,7 @@ static bool kernel_call(
 		*ret_result = kernel_space_create(a[0], a[1]);
 		return true;
 	case KCALL_space_fpu:
+	case KCALL_domain_create:
 		kernel[a[0]].tables[kernel[a[0]].n++] = a[1];
 		*ret_result = E_OK;
 		return true;
