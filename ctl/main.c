@@ -3,7 +3,7 @@
  * --json an answer of lud is printed as it came, by its descriptor; only the commands that work
  * without lud write JSON of their own. Either is kept until the end (ctl/base/answer.h).
  *
- *     main_run: cmdline_find -> cmdline_read -> cmd_NAME -> command_call -> client_call
+ *     main_run: cmdline_find -> cmdline_read -> target_choose -> cmd_NAME -> command_call -> client_call
  *     main_end: answer_end, flush what was printed
  *
  * A command has succeeded only when its output is written: main_end() turns output that was lost
@@ -15,6 +15,7 @@
 #include "ctl/base/answer.h"
 #include "ctl/base/tone.h"
 #include "ctl/client/client.h"
+#include "ctl/client/target.h"
 #include "ctl/cmd/cmd.h"
 #include "ctl/cmd/completion.h"
 #include "ctl/cmdline/cmdline.h"
@@ -137,6 +138,70 @@ static bool main_wants_json(int argc, char **argv)
 	return false;
 }
 
+/* Why the command works on lud's host alone; NULL: it works from anywhere. */
+static const char *main_beside(const struct verb *verb)
+{
+	static const struct {
+		const char *name, *why;
+	} beside[] = {
+#define BESIDE(name, why) {name, why},
+#include "ctl/cmdline/commands.def"
+	};
+
+	for (size_t i = 0; i < sizeof(beside) / sizeof(beside[0]); i++) {
+		if (!strcmp(beside[i].name, verb->name)) {
+			return beside[i].why;
+		}
+	}
+	return NULL;
+}
+
+/* Which lud is meant. What can be done beside lud alone is refused here, before anything is asked or written. */
+static int main_choose(const struct verb *verb, const struct options *options)
+{
+	const char *why = main_beside(verb);
+	int code;
+
+	if (!cmdline_takes(verb, "host")) {
+		return CTL_OK;
+	}
+	code = target_choose(options);
+	return code == CTL_OK && why && !options->offline ? target_must_be_here(verb->name, why)
+	                                                  : code;
+}
+
+/*
+ * `luctl --host NAME COMMAND` is `luctl COMMAND --host NAME`: takes the two words out of argv. NULL: they are not there. A
+ * command that asks no lud has no such option, and says so.
+ */
+static char *main_take_host(int *argc, char ***argv)
+{
+	char *host;
+
+	if (*argc < 3 || strcmp((*argv)[1], "--host") != 0) {
+		return NULL;
+	}
+	host = (*argv)[2];
+	*argc -= 2;
+	*argv += 2;
+	return host;
+}
+
+/* With --host before it or behind it, not both. */
+static int main_put_host(const struct verb *verb, const char *host, struct options *options)
+{
+	if (host && !cmdline_takes(verb, "host")) {
+		return ctl_fail(CTL_USAGE, "--host", "leave --host out",
+		        "`luctl %s` asks no lud: it works with what is on this host", verb->name);
+	}
+	if (host && *options->host) {
+		return ctl_fail(
+		        CTL_USAGE, "--host", "give every option once", "the option is given twice");
+	}
+	options->host = host ? host : options->host;
+	return CTL_OK;
+}
+
 /* Whether it is the first of a command's words. */
 static bool main_begins(const struct verb *verb, const char *word)
 {
@@ -176,6 +241,7 @@ static int main_unknown(int argc, char *argv[])
  */
 static int main_run(int argc, char **argv)
 {
+	const char *host = main_take_host(&argc, &argv);
 	const struct verb *verb;
 	struct options options;
 	int words, code;
@@ -212,7 +278,11 @@ static int main_run(int argc, char **argv)
 	if (options.json) {
 		client_keep_raw();
 	}
-	return verb->run(&options);
+	code = main_put_host(verb, host, &options);
+	if (code == CTL_OK) {
+		code = main_choose(verb, &options);
+	}
+	return code == CTL_OK ? verb->run(&options) : code;
 }
 
 int main(int argc, char **argv)

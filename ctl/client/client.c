@@ -15,10 +15,13 @@
 
 #include "ctl/base/clean.h"
 #include "ctl/base/exits.h"
+#include "ctl/client/again.h"
 #include "ctl/client/leave.h"
 #include "ctl/client/place.h"
 #include "ctl/client/reply.h"
 #include "ctl/client/stream.h"
+#include "ctl/client/stream_tls.h"
+#include "ctl/client/target.h"
 #include "ctl/client/wait.h"
 #include "proto/frame/arena.h"
 #include "proto/frame/session.h"
@@ -40,15 +43,20 @@
  */
 #define CLIENT_ARENA_SIZE (4u << 20)
 
-/* Inside: no exit code, see client_stop_at(). */
+/* Inside, no exit codes: see client_stop_at(); and the connection is lost, which nobody was told yet. */
 #define CLIENT_STOPPED (-1)
+#define CLIENT_LOST (-2)
 
 /*
  * The connection and everything that one message needs. The two buffers are part of it, so that
  * a client is one allocation and nothing is allocated while it is used.
  */
 struct client {
+	const struct hosts_entry *host; /* that lud is on; NULL: this one */
+	char *place;                    /* the socket of this one */
 	struct stream *stream;
+	struct again again; /* how often it was asked again, and under which id */
+	char lost[200];     /* why, of CLIENT_LOST */
 	struct session session;
 	struct frame_decoder decoder;
 	struct wire_arena arena;
@@ -65,18 +73,35 @@ void client_closep(struct client **client)
 {
 	if (*client) {
 		stream_closep(&(*client)->stream);
+		free((*client)->place);
 		free(*client);
 	}
 }
 
 /*
- * CTL_UNREACHABLE: the conversation is over, for the reason in `what`. Jobs in lud are not
- * affected, which the remedy says.
+ * The conversation is over, for the reason in `what`. Jobs in lud are not affected, which the remedy says. Over the network that
+ * is CLIENT_LOST, and another connection may be made.
  */
-static int client_lost(const struct client *client, const char *what)
+static int client_lost(struct client *client, const char *what)
+{
+	const char *remedy = stream_remedy(client->stream);
+
+	if (client->host && !stream_is_final(client->stream)) {
+		snprintf(client->lost, sizeof(client->lost), "%s", what);
+		return CLIENT_LOST;
+	}
+	return ctl_fail(client->host ? CTL_TRUST : CTL_UNREACHABLE, stream_name(client->stream),
+	        *remedy ? remedy
+	                : "open jobs continue in lud; `luctl history` will show their outcomes",
+	        "%s", what);
+}
+
+/* Nobody asks again. */
+static int client_give_up(const struct client *client)
 {
 	return ctl_fail(CTL_UNREACHABLE, stream_name(client->stream),
-	        "open jobs continue in lud; `luctl history` will show their outcomes", "%s", what);
+	        "open jobs continue in lud; `luctl history` will show their outcomes", "%s",
+	        client->lost);
 }
 
 static int client_write(struct client *client, const uint8_t *bytes, size_t len)
@@ -125,7 +150,8 @@ bool client_can_connect(const char *path)
 {
 	_cleanup_(ctl_freep) char *place = path ? ctl_format("%s", path) : place_socket();
 
-	return stream_can_open_socket(place);
+	/* A host that does not answer says nothing of whether there is a lud: whoever asks finds out. */
+	return (!path && target_host()) || stream_can_open_socket(place);
 }
 
 /* Takes what has come. */
@@ -239,20 +265,63 @@ static int client_hello(struct client *client)
 	return code;
 }
 
+/* A stream to lud, in place of the one there was, and the greeting. */
+static int client_connect(struct client *client)
+{
+	int code;
+
+	stream_closep(&client->stream);
+	frame_decoder_init(&client->decoder, client->buffer, sizeof(client->buffer));
+	client->quiet_msec = 0;
+	code = client->host ? stream_open_tls(client->host, &client->stream)
+	                    : stream_open_socket(client->place, &client->stream);
+	if (code == CTL_OK) {
+		again_opened(&client->again);
+		code = client_hello(client);
+	}
+	return code;
+}
+
+/*
+ * After a loss: connects again, as often and as long as that makes sense. CTL_OK; else the exit code of the last try, which
+ * was told.
+ */
+static int client_return(struct client *client)
+{
+	int code = CLIENT_LOST;
+
+	again_begin(&client->again, stream_name(client->stream), client->lost);
+	while (code == CLIENT_LOST || code == CTL_UNREACHABLE) {
+		bool is_last = again_pause(&client->again);
+
+		if (wait_is_interrupted()) {
+			return leave_now(&client->leave, CTL_INTERRUPTED, "interrupted");
+		}
+		ctl_catch(!is_last);
+		code = client_connect(client);
+		ctl_catch(false);
+		if (is_last) {
+			return code == CLIENT_LOST ? client_give_up(client) : code;
+		}
+	}
+	/* What will not mend itself was caught, and is told by the same once more. */
+	return code == CTL_OK ? CTL_OK : client_connect(client);
+}
+
 int client_open(const char *path, struct client **ret_client)
 {
 	_cleanup_(client_closep) struct client *client = ctl_zero(sizeof(*client));
-	_cleanup_(ctl_freep) char *place = path ? ctl_format("%s", path) : place_socket();
 	int code;
 
 	wait_for_interrupt();
 	client->stop_fd = -1;
 	client->leave.request_id = "";
-	frame_decoder_init(&client->decoder, client->buffer, sizeof(client->buffer));
+	client->host = path ? NULL : target_host();
+	client->place = path ? ctl_format("%s", path) : place_socket();
 	wire_arena_init(&client->arena, client->arena_bytes, sizeof(client->arena_bytes));
-	code = stream_open_socket(place, &client->stream);
-	if (code == CTL_OK) {
-		code = client_hello(client);
+	code = client_connect(client);
+	if (code == CLIENT_LOST) {
+		code = client_return(client);
 	}
 	if (code == CTL_OK) {
 		*ret_client = client;
@@ -323,13 +392,30 @@ static int client_send(struct client *client, Control__Request *request)
 	return client_write(client, client->out, session_seal(&client->session, client->out, len));
 }
 
-int client_call(struct client *client, Control__Request *request, client_news_fn news, void *arg,
-        const Control__Reply **ret_reply)
+/*
+ * lud's refusal of what was asked again, which says something of the first time: that it is still carried out, since lud has not
+ * noticed yet that nobody hears it any more; or that a signature is no longer waited for, since it is there.
+ */
+static int client_on_error(
+        struct client *client, const Control__Request *request, const Wire__Error *error)
+{
+	if (again_is_under_way(&client->again, error)) {
+		snprintf(client->lost, sizeof(client->lost), "%s", error->cause->message);
+		return CLIENT_LOST;
+	}
+	if (client->again.n_tries && request->body_case == CONTROL__REQUEST__BODY_JOB_SIGN) {
+		return CTL_OK;
+	}
+	return client_tell_error(client, error);
+}
+
+/* Once: until the answer, or the end of the connection. */
+static int client_ask(struct client *client, Control__Request *request, client_news_fn news,
+        void *arg, const Control__Reply **ret_reply)
 {
 	const Control__FromLud *from = NULL;
 	int code = client_send(client, request);
 
-	leave_begin(&client->leave, request);
 	while (code == CTL_OK) {
 		code = client_receive(client, &from);
 		if (code != CTL_OK) {
@@ -352,11 +438,35 @@ int client_call(struct client *client, Control__Request *request, client_news_fn
 			return client_lost(client, "lud sent an answer of the wrong kind");
 		}
 		if (from->reply->body_case == CONTROL__REPLY__BODY_ERROR) {
-			return client_tell_error(client, from->reply->error);
+			return client_on_error(client, request, from->reply->error);
 		}
 		*ret_reply = from->reply;
 		return CTL_OK;
 	}
+	return code;
+}
+
+int client_call(struct client *client, Control__Request *request, client_news_fn news, void *arg,
+        const Control__Reply **ret_reply)
+{
+	char *given = request->request_id;
+	int code;
+
 	*ret_reply = NULL;
+	if (client->host && !*given && again_needs_id(request)) {
+		request->request_id = again_id(&client->again);
+	}
+	leave_begin(&client->leave, request);
+	code = client_ask(client, request, news, arg, ret_reply);
+	while (code == CLIENT_LOST && again_may(request)) {
+		code = client_return(client);
+		if (code == CTL_OK) {
+			code = client_ask(client, request, news, arg, ret_reply);
+		}
+	}
+	request->request_id = given;
+	if (code == CLIENT_LOST) {
+		return client_give_up(client);
+	}
 	return code == CLIENT_STOPPED ? CTL_OK : code;
 }

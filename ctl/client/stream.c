@@ -28,6 +28,16 @@ const char *stream_why(const struct stream *stream)
 	return stream->why;
 }
 
+const char *stream_remedy(const struct stream *stream)
+{
+	return stream->remedy;
+}
+
+bool stream_is_final(const struct stream *stream)
+{
+	return stream->is_final;
+}
+
 void stream_closep(struct stream **stream)
 {
 	if (!*stream) {
@@ -124,6 +134,7 @@ int stream_open_socket(const char *path, struct stream **ret_stream)
 	_cleanup_(stream_closep) struct stream *stream = ctl_zero(sizeof(*stream));
 
 	stream->kind = &stream_socket;
+	stream->remedy = "";
 	stream->wants = POLLIN;
 	stream->name = ctl_format("%s", path);
 	stream->fd = -1;

@@ -27,6 +27,10 @@ void stream_closep(struct stream **stream);
 const char *stream_name(const struct stream *stream);
 /* Why it is over; only after a failure. */
 const char *stream_why(const struct stream *stream);
+/* What to do about it; "": nothing that is known here. */
+const char *stream_remedy(const struct stream *stream);
+/* Whether another one to the same place would end in the same way, until somebody changes something. */
+bool stream_is_final(const struct stream *stream);
 
 /* stop_fd: -1: none. */
 enum stream_event stream_wait(struct stream *stream, int stop_fd, int msec);

@@ -18,4 +18,6 @@ struct stream {
 	char *name;
 	short wants; /* events of poll() that the last call waits for */
 	char why[200];
+	const char *remedy; /* for why; "": none that is known here. Static */
+	bool is_final;      /* why stands until somebody changes something */
 };

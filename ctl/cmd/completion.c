@@ -11,6 +11,7 @@
 
 #include "ctl/base/answer.h"
 #include "ctl/client/client.h"
+#include "ctl/client/target.h"
 #include "ctl/client/wait.h"
 #include "ctl/cmd/cmd.h"
 #include "ctl/cmdline/complete.h"
@@ -92,14 +93,18 @@ static void completion_ask(const struct complete *what, const char *typed)
 	Control__NamesRequest names = CONTROL__NAMES_REQUEST__INIT;
 	Control__Request request = CONTROL__REQUEST__INIT;
 	const Control__Reply *reply;
+	struct options options;
 
+	cmdline_init(&options);
 	names.kind = (char *)completion_kind(what->kind);
 	names.machine = (char *)what->machine;
 	names.service = (char *)what->service;
 	request.body_case = CONTROL__REQUEST__BODY_NAMES;
 	request.names = &names;
 	wait_limit(COMPLETION_WAIT_MSEC);
-	if (client_open(what->socket, &client) != CTL_OK ||
+	options.socket = what->socket;
+	options.host = what->host;
+	if (target_choose(&options) != CTL_OK || client_open(what->socket, &client) != CTL_OK ||
 	        client_call(client, &request, NULL, NULL, &reply) != CTL_OK) {
 		return;
 	}
@@ -108,6 +113,23 @@ static void completion_ask(const struct complete *what, const char *typed)
 			puts(reply->names->names[i]);
 		}
 	}
+}
+
+/* Of both files, as far as they can be read. */
+static void completion_hosts(const char *typed)
+{
+	struct hosts hosts = {0};
+
+	(void)hosts_read(&hosts);
+	for (size_t i = 0; i < hosts.n_entries; i++) {
+		if (!strncmp(hosts.entries[i].name, typed, strlen(typed))) {
+			puts(hosts.entries[i].name);
+		}
+	}
+	if (!strncmp(HOSTS_LOCAL, typed, strlen(typed))) {
+		puts(HOSTS_LOCAL);
+	}
+	hosts_fini(&hosts);
 }
 
 int completion_answer(const struct verb *verbs, size_t n_verbs, int n, char **words)
@@ -119,7 +141,9 @@ int completion_answer(const struct verb *verbs, size_t n_verbs, int n, char **wo
 		return CTL_OK;
 	}
 	complete_words(verbs, n_verbs, n, words, stdout, &what);
-	if (completion_kind(what.kind)) {
+	if (what.kind == COMPLETE_HOSTS) {
+		completion_hosts(words[n - 1]);
+	} else if (completion_kind(what.kind)) {
 		completion_ask(&what, words[n - 1]);
 	}
 	return CTL_OK;

@@ -202,7 +202,9 @@ static void cmdline_usage(FILE *to, const struct verb *verb)
 
 void cmdline_help(FILE *to, const struct verb *verbs, size_t n_verbs)
 {
-	fputs("usage: luctl COMMAND [ARGUMENTS] [--json] [--socket PATH] [--machine NAME]\n\n", to);
+	fputs("usage: luctl [--host NAME] COMMAND [ARGUMENTS] [--json] [--socket PATH] [--machine "
+	      "NAME]\n\n",
+	        to);
 	for (size_t i = 0; i < n_verbs; i++) {
 		struct cmdline_line line = {to, 0, CMDLINE_INDENT};
 

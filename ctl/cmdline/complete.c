@@ -27,6 +27,11 @@ static const struct {
         {"machine", COMPLETE_MACHINES},
         {"service", COMPLETE_SERVICES},
         {"socket", COMPLETE_FILES},
+        {"host", COMPLETE_HOSTS},
+        {"NAME|local", COMPLETE_HOSTS},
+        {"crl", COMPLETE_FILES},
+        {"certificate", COMPLETE_FILES},
+        {"key", COMPLETE_FILES},
         {"build", COMPLETE_FILES},
         {"into", COMPLETE_FILES},
         {"keys", COMPLETE_FILES},
@@ -176,6 +181,8 @@ static struct complete_seen complete_look(int n, char **words, struct complete *
 			ret->machine = words[i + 1];
 		} else if (!strcmp(option, "socket")) {
 			ret->socket = words[i + 1];
+		} else if (!strcmp(option, "host")) {
+			ret->host = words[i + 1];
 		}
 		i++;
 	}
@@ -186,12 +193,23 @@ void complete_words(const struct verb *verbs, size_t n_verbs, int n, char **word
         struct complete *ret)
 {
 	static char name[COMPLETE_WORD_SIZE];
-	const char *typed = words[n - 1];
+	const char *host = "", *typed;
 	struct complete_seen seen;
 	const struct verb *verb;
 	int used = 0;
 
-	*ret = (struct complete){COMPLETE_NOTHING, "", "", NULL};
+	/* `luctl --host NAME COMMAND`: what follows is as without the two. */
+	if (n > 2 && !strcmp(words[0], "--host")) {
+		host = words[1];
+		words += 2;
+		n -= 2;
+	} else if (n == 2 && !strcmp(words[0], "--host")) {
+		*ret = (struct complete){COMPLETE_HOSTS, "", "", NULL, ""};
+		return;
+	}
+	typed = words[n - 1];
+
+	*ret = (struct complete){COMPLETE_NOTHING, "", "", NULL, host};
 	/* argv[0] is luctl itself; the word that is being typed may still become another command. */
 	verb = n > 1 ? cmdline_find(verbs, n_verbs, n, words - 1, &used) : NULL;
 	complete_verbs(verbs, n_verbs, n, words, to);
@@ -211,6 +229,8 @@ void complete_words(const struct verb *verbs, size_t n_verbs, int n, char **word
 	complete_argument(verb, seen.n_args, name);
 	if (!strcmp(name, "NAME") && !strncmp(verb->name, "machine ", 8)) {
 		ret->kind = COMPLETE_MACHINES;
+	} else if (!strcmp(name, "NAME") && !strcmp(verb->name, "host remove")) {
+		ret->kind = COMPLETE_HOSTS;
 	} else if (*name) {
 		ret->kind = complete_name(to, name, typed);
 	}

@@ -13,6 +13,7 @@ enum complete_kind {
 	COMPLETE_SERVICES,
 	COMPLETE_RELEASES, /* of ->service */
 	COMPLETE_JOBS,
+	COMPLETE_HOSTS, /* of the hosts file */
 	_COMPLETE_KIND_N,
 };
 
@@ -22,6 +23,7 @@ struct complete {
 	const char *machine; /* that the command line names, or "" */
 	const char *service; /* likewise */
 	const char *socket;  /* NULL: the usual one */
+	const char *host;    /* that the command line names, or "" */
 };
 
 /*

@@ -148,7 +148,7 @@ class World:
 
     def luctl(self, *args, code=0, errors=False, out=False):
         """Runs luctl; its standard output, or its errors when it is to fail or they are asked for."""
-        environment = {**os.environ, 'SAMSARA_SOCKET': self.socket}
+        environment = {**os.environ, 'SAMSARA_SOCKET': self.socket, 'SAMSARA_HOSTS': self.dir + '/hosts.yaml'}
         done = subprocess.run([self.program('ctl/luctl'), *args], env=environment, check=False,
                               capture_output=True, text=True, timeout=100)
         assert code is None or done.returncode == code, (args, done.returncode, done.stdout, done.stderr)

@@ -13,6 +13,7 @@ import subprocess
 import harness
 import luctl_json
 import peer
+import tls
 
 with open(os.path.join(harness.HERE, '../../ctl/cmdline/commands.def'), encoding='ascii') as table:
     VERBS = {name: int(least) for name, least in re.findall(r'^VERB\("([a-z ]+)", \w+, (\d+),', table.read(), re.M)}
@@ -168,6 +169,16 @@ def keys(asked):
     asked.ask('keys', 'time', machine['machine_id'], str(machine['boot_id']), str(status['time_nonce']), *asked.keys)
 
 
+def hosts(asked):
+    """The hosts file, without a word to anybody."""
+    file = tls.files(asked.world)
+    asked.ask('host', 'add', 'far', '127.0.0.1:1', '--ca', file('ca.ca'), '--crl', file('ca.crl'), '--certificate',
+              file('alice.crt'), '--key', file('alice.key'), '--offline')
+    asked.ask('host', 'list')
+    asked.ask('host', 'use', 'far')
+    asked.ask('host', 'remove', 'far')
+
+
 def ends(asked):
     """What ends a machine, and lud."""
     world = asked.world
@@ -194,6 +205,7 @@ def test_answers(world):
     keys(asked)
     watched(asked)
     rollouts(asked)
+    hosts(asked)
     ends(asked)
     assert not set(VERBS) - asked.done - BUILDS, set(VERBS) - asked.done
 
