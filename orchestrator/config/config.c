@@ -13,6 +13,7 @@
 #include <inttypes.h>
 #include <stdbool.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/un.h>
 
 #include "host/base/file.h"
@@ -189,6 +190,30 @@ void config_complete(struct config *config)
 	}
 }
 
+/* That another host can reach lud at all is to be meant, and everywhere even more so. */
+static int config_check_remote(const struct config *config, struct failure *ret_failure)
+{
+	struct sockaddr_storage address;
+
+	if (!config_is_remote(config)) {
+		return 0;
+	}
+	if (config_address_parse(config->remote_listen, &address) < 0) {
+		failure_set(ret_failure, "config", "remote.listen",
+		        "write it as 192.0.2.1:7700 or [2001:db8::1]:7700, or none",
+		        "%s is no address with a port", config->remote_listen);
+		return err_raise(-EINVAL);
+	}
+	if (config_address_is_any(&address) && strcmp(config->remote_any_address, "yes") != 0) {
+		failure_set(ret_failure, "config", "remote.listen",
+		        "name one address of this host, or say that all are meant with "
+		        "remote.any_address: yes",
+		        "%s is every address of this host", config->remote_listen);
+		return err_raise(-EINVAL);
+	}
+	return 0;
+}
+
 int config_check(const struct config *config, struct failure *ret_failure)
 {
 	struct sockaddr_storage outside;
@@ -236,7 +261,7 @@ int config_check(const struct config *config, struct failure *ret_failure)
 		        "prepare_timeout and transfer_timeout together exceed it");
 		return err_raise(-EINVAL);
 	}
-	return 0;
+	return err_up(config_check_remote(config, ret_failure));
 }
 
 /* Both are complete: no text is NULL. */

@@ -73,5 +73,15 @@ unsigned int config_prebuilt(const struct config *config, const char *machine, c
 #define CONFIG_ROLE_SIZE 24
 bool config_role(const struct config *config, const char *kind, const char *name,
         char ret_role[CONFIG_ROLE_SIZE]);
+/*
+ * An address of this host and a port, as `remote.listen` names it: "192.0.2.1:7700", "[2001:db8::1]:7700". Nothing is
+ * looked up. Port 0 is any that is free. -EINVAL: it is not one, and *ret_address is untouched.
+ */
+struct sockaddr_storage;
+int __must_check config_address_parse(const char *text, struct sockaddr_storage *ret_address);
+/* Every address of the host: 0.0.0.0 or ::, or ::ffff:0.0.0.0. */
+bool config_address_is_any(const struct sockaddr_storage *address);
+/* Whether `remote` is to listen at all. */
+bool config_is_remote(const struct config *config);
 /* Prints every key with its value, as a file that could be read again. */
 void config_print(const struct config *config, FILE *file);

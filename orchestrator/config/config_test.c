@@ -4,8 +4,10 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <netinet/in.h>
 #include <string.h>
 
+#include "host/base/err.h"
 #include "host/base/file.h"
 #include "orchestrator/config/loopback.h"
 #include "orchestrator/config/quantity.h"
@@ -327,8 +329,64 @@ static void test_reload(void)
 	config_fini(&fresh);
 }
 
+static void test_addresses(void)
+{
+	static const struct {
+		const char *text;
+		int port; /* -1: it is none */
+		bool is_any;
+	} cases[] = {
+	        {"192.0.2.1:7700", 7700, false},
+	        {"127.0.0.1:0", 0, false},
+	        {"[2001:db8::1]:65535", 65535, false},
+	        {"[::1]:1", 1, false},
+	        {"0.0.0.0:1", 1, true},
+	        {"[::]:1", 1, true},
+	        {"[::ffff:0.0.0.0]:1", 1, true},
+	        {"[::ffff:127.0.0.1]:1", 1, false},
+	        {"", -1, false},
+	        {":", -1, false},
+	        {":1", -1, false},
+	        {"[", -1, false},
+	        {"[]:1", -1, false},
+	        {"[:1", -1, false},
+	        {"::1:1", -1, false},
+	        {"[::1]", -1, false},
+	        {"[::1]x:1", -1, false},
+	        {"[127.0.0.1]:1", -1, false},
+	        {"127.0.0.1", -1, false},
+	        {"127.0.0.1:", -1, false},
+	        {"127.0.0.1: 1", -1, false},
+	        {"127.0.0.1:+1", -1, false},
+	        {"127.0.0.1:1 ", -1, false},
+	        {"127.0.0.1:65536", -1, false},
+	        {"127.0.0.1:000001", -1, false},
+	        {"127.1:1", -1, false},
+	        {"localhost:1", -1, false},
+	        {"[fe80::1%eth0]:1", -1, false},
+	        {"[1111:2222:3333:4444:5555:6666:7777:8888:9999:aaaa:bbbb:cccc]:1", -1, false},
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct sockaddr_storage address = {.ss_family = AF_UNSPEC};
+		const struct sockaddr_in *v4 = (const struct sockaddr_in *)&address;
+		int r = config_address_parse(cases[i].text, &address);
+
+		assert((r == 0) == (cases[i].port >= 0));
+		err_forget();
+		if (r < 0) {
+			assert(address.ss_family == AF_UNSPEC);
+			continue;
+		}
+		/* Both kinds have their port at the same place. */
+		assert(ntohs(v4->sin_port) == cases[i].port);
+		assert(config_address_is_any(&address) == cases[i].is_any);
+	}
+}
+
 int main(void)
 {
+	test_addresses();
 	char dir[] = "/tmp/config_test.XXXXXX";
 
 	assert(mkdtemp(dir));

@@ -22,6 +22,15 @@ void control_ending(struct control *control)
 	control->is_ending = true;
 }
 
+void control_notice(struct control *control, const struct control_notice *notice)
+{
+	struct engine_remote remote = {.is_wrong = notice->is_wrong, .ends = notice->ends};
+
+	snprintf(remote.text, sizeof(remote.text), "%s", notice->text);
+	snprintf(remote.remedy, sizeof(remote.remedy), "%s", notice->remedy);
+	engine_set_remote(control->engine, &remote);
+}
+
 /*
  * Jobs and machines are the engine's and are not touched: what clients waited for goes on, and
  * they find it again with `job show` after the next start.

@@ -48,8 +48,10 @@ struct link_held {
 
 struct link {
 	struct bufferevent *stream; /* owned, with its descriptor */
-	struct event *retry;        /* initiator: runs while there is no session */
-	struct event *stall;        /* runs while the decoder has part of a frame */
+	struct event
+	        *retry; /* initiator: runs while there is no session; responder: while it rests */
+	struct event *stall; /* runs while the decoder has part of a frame */
+	bool rests;          /* link_rest() */
 	struct session session;
 	struct frame_decoder decoder;
 	struct link_buffers *buffers;
@@ -185,11 +187,15 @@ static void link_hello(struct link *link, bool fresh)
 	link_retry_in(link, SESSION_RETRY_MSEC);
 }
 
+static void link_go_on(struct link *link);
+
 static void link_on_retry(evutil_socket_t fd, short what, void *arg)
 {
 	struct link *link = arg;
 
-	if (link->session.state != SESSION_OPEN) {
+	if (link->session.role == SESSION_RESPONDER) {
+		link_go_on(link);
+	} else if (link->session.state != SESSION_OPEN) {
 		link_hello(link, link->session.state == SESSION_CLOSED);
 	}
 }
@@ -296,7 +302,8 @@ static bool link_frames(struct link *link)
 	bool freed = false;
 
 	link->freed = &freed;
-	while ((result = frame_decoder_next(&link->decoder, &frame)) != FRAME_NEED) {
+	while (!link->rests &&
+	        (result = frame_decoder_next(&link->decoder, &frame)) != FRAME_NEED) {
 		if (result == FRAME_OK) {
 			link_frame(link, &frame);
 		} else {
@@ -317,12 +324,13 @@ static bool link_frames(struct link *link)
  */
 static void link_on_read(struct bufferevent *stream, void *arg)
 {
-	static const struct timeval limit = {0, FRAME_STALL_MSEC * 1000};
 	struct evbuffer *input = bufferevent_get_input(stream);
 	struct link *link = arg;
+	unsigned int msec = link->ops->stall_msec ? link->ops->stall_msec : FRAME_STALL_MSEC;
+	struct timeval limit = {msec / 1000, msec % 1000 * 1000};
 
 	link_borrow(link);
-	while (evbuffer_get_length(input)) {
+	while (!link->rests && evbuffer_get_length(input)) {
 		size_t room;
 		uint8_t *space = frame_decoder_space(&link->decoder, &room);
 		int n = evbuffer_remove(input, space, room);
@@ -336,15 +344,36 @@ static void link_on_read(struct bufferevent *stream, void *arg)
 		}
 	}
 	link_return(link);
-	if (link->own) {
+	if (link->own && !link->rests) {
 		evtimer_add(link->stall, &limit);
 	} else {
 		evtimer_del(link->stall);
 	}
 }
 
+void link_rest(struct link *link, unsigned int msec)
+{
+	link->rests = true;
+	bufferevent_disable(link->stream, EV_READ);
+	link_retry_in(link, msec);
+}
+
+/* It has rested: first what it had read of, then what came meanwhile. */
+static void link_go_on(struct link *link)
+{
+	link->rests = false;
+	link_borrow(link);
+	if (!link_frames(link)) {
+		return;
+	}
+	if (!link->rests) {
+		bufferevent_enable(link->stream, EV_READ);
+	}
+	link_on_read(link->stream, link);
+}
+
 /*
- * Part of a frame, and nothing for FRAME_STALL_MSEC: its rest was cut off, by a machine that
+ * Part of a frame, and nothing for its time: its rest was cut off, by a machine that
  * ended in the middle. Its bytes are looked at again, since a whole frame may stand in them.
  */
 static void link_on_stall(evutil_socket_t fd, short what, void *arg)
@@ -367,6 +396,8 @@ static void link_on_event(struct bufferevent *stream, short what, void *arg)
 {
 	if (what & BEV_EVENT_EOF) {
 		link_close(arg, "the peer closed the connection");
+	} else if (what & BEV_EVENT_TIMEOUT) {
+		link_close(arg, "the peer does not read");
 	} else if (what & BEV_EVENT_ERROR) {
 		link_close(arg, strerror(EVUTIL_SOCKET_ERROR()));
 	}

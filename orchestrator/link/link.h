@@ -31,6 +31,8 @@ struct link_buffers *link_buffers_free(struct link_buffers *buffers);
 
 struct link_ops {
 	const ProtobufCMessageDescriptor *message_type; /* of what the peer sends */
+	/* How long the rest of a frame may take before it counts as cut off; 0: FRAME_STALL_MSEC. */
+	unsigned int stall_msec;
 	/* A session begins; requests of an earlier one will not be answered. */
 	void (*opened)(struct link *link, void *arg);
 	/* A message; it lives until the callback returns. */
@@ -64,6 +66,11 @@ int __must_check link_say(struct link *link, const ProtobufCMessage *message);
 size_t link_backlog(struct link *link);
 /* Whether something that was sent waits for the database. */
 bool link_is_held(const struct link *link);
+/*
+ * Reads nothing for so long, and handles nothing of what was read: for a peer that asks more than its share.
+ * Responders only. What is sent to it goes on.
+ */
+void link_rest(struct link *link, unsigned int msec);
 /* Says Bye for a reason (enum Wire__ByeReason); what is queued is still sent. */
 void link_end(struct link *link, uint32_t reason);
 

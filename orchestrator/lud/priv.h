@@ -5,6 +5,7 @@
  */
 #include "orchestrator/job/engine/engine.h"
 #include "orchestrator/metrics/metrics.h"
+#include "orchestrator/remote/remote.h"
 #include "orchestrator/server/server.h"
 
 /* What an administrator can do about a state directory that takes no files. */
@@ -59,6 +60,7 @@ struct lud {
 	struct link_buffers *buffers; /* of the server's connections */
 	struct server *server;
 	struct metrics *metrics; /* NULL: they are served nowhere */
+	struct remote *remote;   /* NULL: it is not configured */
 	struct event *signals[LUD_SIGNALS_N];
 	struct event *watchdog; /* NULL: no service manager asks for it */
 };

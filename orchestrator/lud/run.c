@@ -53,6 +53,7 @@ static void lud_on_hangup(evutil_socket_t signal, short what, void *arg)
 		}
 		server_reloaded(lud->server);
 		metrics_reloaded(lud->metrics);
+		remote_reloaded(lud->remote);
 	}
 	config_fini(&fresh);
 }

@@ -173,6 +173,9 @@ int lud_open(struct lud *lud, struct failure *ret_failure)
 		        ret_failure);
 	}
 	if (!r) {
+		lud->remote = remote_new(lud->base, &lud->config, lud->control, lud->buffers);
+	}
+	if (!r) {
 		struct metrics_parts metrics = {
 		        lud->base, &lud->config, lud->engine, lud->control, lud->server};
 
@@ -185,6 +188,7 @@ int lud_open(struct lud *lud, struct failure *ret_failure)
 void lud_close(struct lud *lud)
 {
 	metrics_free(lud->metrics);
+	remote_free(lud->remote);
 	server_free(lud->server);
 	if (lud->buffers) {
 		link_buffers_free(lud->buffers);

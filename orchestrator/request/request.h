@@ -56,6 +56,15 @@ void control_ending(struct control *control);
 /* Clients are freed by then. NULL is allowed, and what it returns. */
 struct control *control_free(struct control *control);
 
+/* What is amiss with the way in, for the status; copied. */
+struct control_notice {
+	bool is_wrong;  /* it is; else it will be */
+	int64_t ends;   /* what will end, and when: seconds since 1970; 0: nothing */
+	char text[480]; /* "lets nobody in: ..."; "": nothing is amiss any more */
+	char remedy[240];
+};
+void control_notice(struct control *control, const struct control_notice *notice);
+
 /*
  * who: copied, as are its rights; its role is not looked at. ops and arg: borrowed until control_client_free().
  */

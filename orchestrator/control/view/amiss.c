@@ -264,6 +264,24 @@ static char *amiss_unhold(
 }
 
 /* Somebody wanted it so, so it is to be known; in its last days with its end. */
+void amiss_remote(struct amiss_list *list)
+{
+	const struct engine_remote *remote = engine_remote(list->engine);
+	Control__Amiss *row;
+
+	if (!*remote->text) {
+		return;
+	}
+	row = amiss_add(list,
+	        remote->is_wrong ? CONTROL__AMISS_LEVEL__AMISS_LEVEL_WRONG
+	                         : CONTROL__AMISS_LEVEL__AMISS_LEVEL_NOTE,
+	        "remote", "%s", remote->text);
+	row->remedy = pool_text(list->pool, remote->remedy);
+	if (remote->ends) {
+		(void)amiss_ends(list, row, remote->ends * AMISS_USEC);
+	}
+}
+
 void amiss_hold(struct amiss_list *list)
 {
 	struct machines *machines = engine_machines(list->engine);

@@ -40,6 +40,15 @@ struct forge *engine_forge(struct engine *engine);
 struct schedule;
 /* What policies do by themselves; NULL until the record was loaded. */
 struct schedule *engine_schedule(const struct engine *engine);
+/* What is amiss with the way in from other hosts, whose state nobody here knows; it begins as nothing. */
+struct engine_remote {
+	bool is_wrong;  /* it is; else it will be */
+	int64_t ends;   /* seconds since 1970; 0: nothing does */
+	char text[480]; /* goes on behind "remote"; "": nothing is amiss */
+	char remedy[240];
+};
+void engine_set_remote(struct engine *engine, const struct engine_remote *remote);
+const struct engine_remote *engine_remote(const struct engine *engine);
 /* Whether a machine has open jobs, besides those that are only watched. */
 bool engine_is_busy(const struct machine *machine);
 /*

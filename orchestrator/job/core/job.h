@@ -162,6 +162,7 @@ struct engine {
 	job_gate_fn gate; /* NULL: every job may go on; see engine_gate() */
 	void *gate_arg;
 	LIST_HEAD(, engine_note_watch) note_watches;
+	struct engine_remote remote;
 	struct measure *measure;   /* owned; NULL until the record was loaded */
 	struct prebuilt *prebuilt; /* the same */
 	struct schedule *schedule; /* the same */

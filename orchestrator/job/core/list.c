@@ -26,6 +26,16 @@ struct rules *engine_rules(const struct engine *engine)
 	return engine->rules;
 }
 
+void engine_set_remote(struct engine *engine, const struct engine_remote *remote)
+{
+	engine->remote = *remote;
+}
+
+const struct engine_remote *engine_remote(const struct engine *engine)
+{
+	return &engine->remote;
+}
+
 struct schedule *engine_schedule(const struct engine *engine)
 {
 	return engine->schedule;
