@@ -1,17 +1,23 @@
 /*
  * One call, one line. Words of machines and services come along in messages, so every line is
  * escaped as a whole: none can look like another line, or move a cursor. Where stderr is the
- * journal, it gets priorities instead of time stamps.
+ * journal, it gets priorities instead of time stamps, and fields; an entry that it does not take is
+ * a line on stderr all the same.
  */
 #include "host/base/log.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+/* Every entry is made here: where says nothing. */
+#define SD_JOURNAL_SUPPRESS_LOCATION
 #include <systemd/sd-journal.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "host/text/escape.h"
 
@@ -25,13 +31,41 @@ static const struct {
         [LOG_LEVEL_DEBUG] = {"debug", 7},
 };
 
+static const char *const log_ids[_LOG_MESSAGE_N] = {
+#define MESSAGE(NAME, id, ...) [LOG_##NAME] = id,
+#include "host/base/messages.def"
+#undef MESSAGE
+};
+
+/* Of an entry: message, priority, and what a line may be about. */
+#define LOG_FIELDS 7
+#define LOG_FIELD_SIZE 1280
+
+struct log_entry {
+	char text[LOG_FIELDS][LOG_FIELD_SIZE];
+	struct iovec field[LOG_FIELDS];
+	int n;
+};
+
 static enum log_level log_limit = LOG_LEVEL_INFO;
 static bool log_to_journal;
+
+/* JOURNAL_STREAM is inherited by children whose stderr is something else: it names the file that is the journal. */
+static bool log_is_journal(void)
+{
+	const char *stream = getenv("JOURNAL_STREAM");
+	unsigned long long device, inode;
+	struct stat status;
+
+	return stream && sscanf(stream, "%llu:%llu", &device, &inode) == 2 &&
+	       fstat(STDERR_FILENO, &status) == 0 && status.st_dev == device &&
+	       status.st_ino == inode;
+}
 
 void log_init(enum log_level level)
 {
 	log_limit = level;
-	log_to_journal = getenv("JOURNAL_STREAM") != NULL;
+	log_to_journal = log_is_journal();
 }
 
 int log_level_parse(const char *name, enum log_level *ret_level)
@@ -57,7 +91,55 @@ static void log_stamp(char *ret_text, size_t size)
 	snprintf(ret_text + n, size - n, ".%03ldZ", now.tv_nsec / 1000000);
 }
 
-void log_line(enum log_level level, const char *format, ...)
+static void log_field(struct log_entry *entry, const char *name, const char *value)
+{
+	char *text = entry->text[entry->n];
+
+	if (!value || !*value) {
+		return;
+	}
+	snprintf(text, LOG_FIELD_SIZE, "%s=%s", name, value);
+	entry->field[entry->n++] = (struct iovec){text, strlen(text)};
+}
+
+/* Words of machines are escaped in fields as they are in the line. */
+static void log_field_escaped(struct log_entry *entry, const char *name, const char *value)
+{
+	char text[LOG_FIELD_SIZE / 2];
+
+	if (value) {
+		text_escape(text, sizeof(text), value);
+		log_field(entry, name, text);
+	}
+}
+
+static void log_number(struct log_entry *entry, const char *name, int64_t value)
+{
+	char text[32];
+
+	snprintf(text, sizeof(text), "%" PRId64, value);
+	log_field(entry, name, text);
+}
+
+static bool log_journal(enum log_level level, const struct log_about *about, const char *line)
+{
+	struct log_entry entry = {.n = 0};
+
+	log_field(&entry, "MESSAGE", line);
+	log_number(&entry, "PRIORITY", log_levels[level].journal_priority);
+	if (about) {
+		log_field(&entry, "MESSAGE_ID", log_ids[about->message]);
+		log_field_escaped(&entry, "SAMSARA_MACHINE", about->machine);
+		log_field_escaped(&entry, "SAMSARA_SERVICE", about->service);
+		log_field_escaped(&entry, "SAMSARA_POLICY", about->policy);
+		if (about->job) {
+			log_number(&entry, "SAMSARA_JOB", about->job);
+		}
+	}
+	return sd_journal_sendv(entry.field, entry.n) >= 0;
+}
+
+void log_line(enum log_level level, const struct log_about *about, const char *format, ...)
 {
 	char text[1024];
 	char line[1200];
@@ -72,8 +154,7 @@ void log_line(enum log_level level, const char *format, ...)
 	va_end(args);
 	/* Words of machines come along: one call is one line, and moves no cursor. */
 	text_escape(line, sizeof(line), text);
-	if (log_to_journal) {
-		sd_journal_print(log_levels[level].journal_priority, "%s", line);
+	if (log_to_journal && log_journal(level, about, line)) {
 		return;
 	}
 	log_stamp(stamp, sizeof(stamp));

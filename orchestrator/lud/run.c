@@ -40,7 +40,8 @@ static void lud_on_hangup(evutil_socket_t signal, short what, void *arg)
 	struct config fresh = {0};
 
 	if (lud_configure(&fresh, lud->options, &failure) < 0) {
-		log_error("the configuration stays as it was: %s: %s; %s", failure.place,
+		log_line(LOG_LEVEL_ERROR, &(struct log_about){.message = LOG_CONFIGURATION_REFUSED},
+		        "the configuration stays as it was: %s: %s; %s", failure.place,
 		        failure.cause, failure.remedy);
 		err_forget();
 	} else {
@@ -102,7 +103,8 @@ static void lud_loop(struct lud *lud)
 			abort();
 		}
 	}
-	log_info("lud " SAMSARA_VERSION " is ready at %s", lud->config.control_socket);
+	log_line(LOG_LEVEL_INFO, &(struct log_about){.message = LOG_LUD_READY},
+	        "lud " SAMSARA_VERSION " is ready at %s", lud->config.control_socket);
 	(void)sd_notify(0, "READY=1");
 	lud_watchdog(lud);
 	hook_loop(lud->base, lud_check, lud);

@@ -18,8 +18,8 @@
 /* The trace is for whoever knows the source; the sentence has to do for everybody else. */
 void lud_say(const struct failure *failure)
 {
-	log_error("%s: %s%s%s", failure->place, failure->cause, *failure->remedy ? "; " : "",
-	        failure->remedy);
+	log_line(LOG_LEVEL_ERROR, &(struct log_about){.message = LOG_START_REFUSED}, "%s: %s%s%s",
+	        failure->place, failure->cause, *failure->remedy ? "; " : "", failure->remedy);
 	if (*err_trace()) {
 		log_debug("%s", err_trace());
 	}

@@ -207,10 +207,19 @@ static int machine_flush_txn(struct db *db, void *arg)
 
 static void machine_on_change(struct machine *machine, const Machine__ServiceChange *change)
 {
+	struct log_about about = {.machine = machine->row.name, .service = change->service};
+	enum log_level level = LOG_LEVEL_WARN;
 	char generation[64];
 
+	if (change->kind == MACHINE__SERVICE_CHANGE_KIND__CHANGE_CRASHED) {
+		about.message = LOG_SERVICE_CRASHED;
+	} else if (change->kind == MACHINE__SERVICE_CHANGE_KIND__CHANGE_GAVE_UP) {
+		about.message = LOG_SERVICE_GAVE_UP;
+	} else {
+		level = LOG_LEVEL_INFO;
+	}
 	change_generation(change, machine->status, generation, sizeof(generation));
-	log_info("machine %s: %s %s%s%s%s", machine->row.name,
+	log_line(level, &about, "machine %s: %s %s%s%s%s", machine->row.name,
 	        *change->service ? change->service : "it", change_text(change->kind), generation,
 	        change->cause ? ": " : "", change->cause ? change->cause->message : "");
 }

@@ -132,6 +132,21 @@ bool machine_phase_may_become(enum machine_phase from, enum machine_phase to)
 	return machine_phases[from].to & 1u << to;
 }
 
+static void machine_log_state(const struct machine *machine, const char *why)
+{
+	static const enum log_message messages[_MACHINE_STATE_N] = {
+	        [MACHINE_UP] = LOG_MACHINE_UP,
+	        [MACHINE_DOWN] = LOG_MACHINE_DOWN,
+	        [MACHINE_SILENT] = LOG_MACHINE_SILENT,
+	};
+	enum machine_state state = machine_state(machine);
+	struct log_about about = {.message = messages[state], .machine = machine->row.name};
+	bool is_well = state != MACHINE_DOWN && state != MACHINE_SILENT;
+
+	log_line(is_well ? LOG_LEVEL_INFO : LOG_LEVEL_WARN, &about, "machine %s is %s%s%s",
+	        machine->row.name, machine_state_names[state], *why ? ": " : "", why);
+}
+
 void machine_set_phase(struct machine *machine, enum machine_phase phase, const char *why)
 {
 	enum machine_state shown = machine_state(machine);
@@ -153,8 +168,7 @@ void machine_set_phase(struct machine *machine, enum machine_phase phase, const 
 	}
 	machine->since = store_now_usec() / MACHINE_USEC_PER_SEC;
 	snprintf(machine->why, sizeof(machine->why), "%s", why);
-	log_info("machine %s is %s%s%s", machine->row.name,
-	        machine_state_names[machine_state(machine)], *why ? ": " : "", why);
+	machine_log_state(machine, why);
 	if (machine->machines->ops->shown) {
 		machine->machines->ops->shown(machine, machine->machines->arg);
 	}

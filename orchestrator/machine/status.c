@@ -56,7 +56,10 @@ static int machine_look_ahead(struct db *db, struct machine *machine)
 		r = r == DB_E_NONE ? 0 : r;
 	}
 	if (*machine->ahead) {
-		log_warn("the record is older than the machines: %s; " MACHINE_AHEAD_REMEDY,
+		log_line(LOG_LEVEL_WARN,
+		        &(struct log_about){
+		                .message = LOG_RECORD_AHEAD, .machine = machine->row.name},
+		        "the record is older than the machines: %s; " MACHINE_AHEAD_REMEDY,
 		        machine->ahead);
 		machine_tally(machine);
 	}
@@ -259,8 +262,10 @@ static void machine_look_back(struct machine *machine, const Machine__Status *st
 	if (status->boot_id != machine->row.boot_id || !machine_went_back(machine, status)) {
 		return;
 	}
-	log_warn("machine %s was put back to an earlier state of this boot (a snapshot); it is "
-	         "treated as a new boot",
+	log_line(LOG_LEVEL_WARN,
+	        &(struct log_about){.message = LOG_MACHINE_WENT_BACK, .machine = machine->row.name},
+	        "machine %s was put back to an earlier state of this boot (a snapshot); it is "
+	        "treated as a new boot",
 	        machine->row.name);
 	machine->row.line++;
 	machine->row.event_seq = 0;

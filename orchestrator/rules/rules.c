@@ -177,7 +177,8 @@ int rules_load(struct rules *rules)
 		rules_take(rules, &load.set, load.errors.n ? rules_error_text(&load.errors) : NULL);
 	}
 	if (!r && rules->broken) {
-		log_error("a policy that counts cannot be read: %s", rules->broken);
+		log_line(LOG_LEVEL_ERROR, &(struct log_about){.message = LOG_POLICIES_UNREADABLE},
+		        "a policy that counts cannot be read: %s", rules->broken);
 	}
 	rules_set_fini(&load.set);
 	policy_errors_fini(&load.errors);

@@ -173,6 +173,14 @@ def check_machine(host):
     assert 'confirmed' in host.enter('luctl', 'rerandomize', 'ds', '--layout', 'host')
 
 
+def check_journal(host):
+    """What an operator reacts to is found by its id and by the machine's name, and explained."""
+    with open(os.path.join(TOP, 'host/base/messages.def'), encoding='utf-8') as f:
+        ids = dict(re.findall(r'^MESSAGE\((\w+), "([0-9a-f]+)"', f.read(), re.M))
+    up = host.enter('journalctl', '-x', '--no-pager', f'MESSAGE_ID={ids["MACHINE_UP"]}', 'SAMSARA_MACHINE=m1')
+    assert 'machine m1 is up' in up and 'Subject: Machine m1 is up' in up, up
+
+
 def check_killed(host):
     """systemd starts lud again, and the machine never noticed."""
     before, machine = main_pid(host), machine_pid(host)
@@ -221,7 +229,7 @@ def story(place):
     host = Host(place)
     try:
         host.install(earlier)
-        for check, *more in ((check_installed,), (check_machine,), (check_killed,), (check_upgraded, package), (check_configured,),
+        for check, *more in ((check_installed,), (check_machine,), (check_journal,), (check_killed,), (check_upgraded, package), (check_configured,),
                              (check_backup,), (check_removed,)):
             check(host, *more)
             print('ok', check.__name__, flush=True)

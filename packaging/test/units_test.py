@@ -2,15 +2,16 @@
 """The units, users and directories of an installed lud, as systemd's own programs judge them. Nothing of this machine is
 changed: what would be made is made below a directory of the test.
 
-usage: units_test.py BUILT SOURCE      (directories: units with their paths filled in, and the rest)
+usage: units_test.py BUILT SOURCE CATALOG      (directories: units with their paths filled in, and the rest; a file)
 """
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
 
-BUILT, SOURCE = sys.argv[1:]
+BUILT, SOURCE, CATALOG = sys.argv[1:]
 # Of ten, ten being no protection at all: systemd-analyze(1), security.
 EXPOSURE_MAX = 2.0
 UNITS = {'lud.service': BUILT, 'lud-backup.service': BUILT, 'lud.socket': SOURCE, 'lud-backup.timer': SOURCE}
@@ -91,8 +92,19 @@ def test_directories(top):
     assert modes == {'/etc/samsara': 0o755, '/var/lib/samsara': 0o700, '/var/backups/samsara': 0o700}, modes
 
 
+def test_catalog(top):
+    """The journal knows every message, by an id that no other has, and what to do about it."""
+    os.makedirs(os.path.join(top, 'usr/lib/systemd/catalog'))
+    shutil.copy(CATALOG, os.path.join(top, 'usr/lib/systemd/catalog'))
+    run('journalctl', f'--root={top}', '--update-catalog')
+    listed = run('journalctl', f'--root={top}', '--list-catalog').stdout
+    ids = re.findall(r'^MESSAGE\(\w+, "([0-9a-f]{32})"', slurp(SOURCE, '../host/base/messages.def'), re.M)
+    assert len(set(ids)) == len(ids) > 15
+    assert {line.split()[0] for line in listed.split('\n') if 'Samsara' in line} == set(ids), listed
+
+
 def main():
-    for test in (test_verify, test_security, test_promises, test_users, test_directories):
+    for test in (test_verify, test_security, test_promises, test_users, test_directories, test_catalog):
         with tempfile.TemporaryDirectory() as top:
             test(top)
         print('ok', test.__name__)

@@ -31,9 +31,10 @@ void engine_clock(struct engine *engine)
 	if (!usec) {
 		return;
 	}
-	log_warn("the clock was set by %" PRId64
-	         " s: what waits keeps its distance, windows follow the "
-	         "clock",
+	log_line(LOG_LEVEL_WARN, &(struct log_about){.message = LOG_CLOCK_SET},
+	        "the clock was set by %" PRId64
+	        " s: what waits keeps its distance, windows follow the "
+	        "clock",
 	        usec / 1000000);
 	TAILQ_FOREACH(job, &engine->jobs, link)
 	{

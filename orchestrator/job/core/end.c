@@ -87,11 +87,25 @@ static int end_write(struct db *db, void *arg)
 	return r ? err_fold(r) : err_up(store_job_fold(db, row->id));
 }
 
+/* What a person looks at; the rest of the ends is what was asked for, or told to who asked. */
+static enum log_message end_message(enum job_state state)
+{
+	return state == JOB_FAILED         ? LOG_JOB_FAILED
+	       : state == JOB_ROLLED_BACK  ? LOG_JOB_ROLLED_BACK
+	       : state == JOB_INCONSISTENT ? LOG_JOB_UNKNOWN
+	                                   : LOG_NONE;
+}
+
 static void end_log(const struct job *job, const struct job_end *end)
 {
 	const struct job_row *row = &job->row;
+	struct log_about about = {.message = end_message(row->state),
+	        .machine = machine_row(job->machine)->name,
+	        .service = row->service,
+	        .job = row->id};
 
-	log_info("job %" PRId64 " (%s %s on %s): %s%s%s", row->id, job_kind_name(row->kind),
+	log_line(about.message ? LOG_LEVEL_WARN : LOG_LEVEL_INFO, &about,
+	        "job %" PRId64 " (%s %s on %s): %s%s%s", row->id, job_kind_name(row->kind),
 	        row->service, machine_row(job->machine)->name, job_state_name(row->state),
 	        end->cause ? ": " : "", end->cause ? end->cause->message : "");
 }

@@ -96,7 +96,10 @@ static void standing_trouble_set(
 	if (!failure) {
 		return;
 	}
-	log_warn("machine %s: the standing order: %s; %s", machine_row(machine)->name,
+	log_line(LOG_LEVEL_WARN,
+	        &(struct log_about){
+	                .message = LOG_STANDING_TROUBLE, .machine = machine_row(machine)->name},
+	        "machine %s: the standing order: %s; %s", machine_row(machine)->name,
 	        failure->cause, failure->remedy);
 	trouble = mem_zero(sizeof(*trouble));
 	trouble->machine = machine_row(machine)->id;

@@ -306,12 +306,14 @@ static void engine_on_health(enum db_health health, void *arg)
 	struct failure failure;
 
 	if (health == DB_WELL) {
-		log_info("the record can be written again");
+		log_line(LOG_LEVEL_INFO, &(struct log_about){.message = LOG_RECORD_WELL},
+		        "the record can be written again");
 		engine_resume_in(engine, 0);
 		return;
 	}
 	db_failure(engine->parts.db, &failure);
-	log_error("%s: %s; %s", failure.place, failure.cause, failure.remedy);
+	log_line(LOG_LEVEL_ERROR, &(struct log_about){.message = LOG_RECORD_TROUBLE}, "%s: %s; %s",
+	        failure.place, failure.cause, failure.remedy);
 	if (health == DB_UNWRITABLE) {
 		engine_resume_in(engine, ENGINE_RESUME_MSEC);
 	}

@@ -566,6 +566,7 @@ int engine_plan(struct engine *engine, const struct job_order *order, int64_t *r
         struct failure *ret_failure)
 {
 	struct job_plan plan = {.engine = engine, .order = order, .failure = ret_failure};
+	struct log_about about;
 	int r = plan_again(&plan, ret_job);
 
 	if (r == 0 || r == ENGINE_E_REFUSED) {
@@ -591,9 +592,12 @@ int engine_plan(struct engine *engine, const struct job_order *order, int64_t *r
 	if (r) {
 		return r;
 	}
-	log_info("job %" PRId64 ": %s %s on %s for %s%s%s", plan.row.id, job_kind_name(order->kind),
-	        order->service, machine_row(order->machine)->name, order->asked->who.name,
-	        *plan.layout.why ? "; " : "", plan.layout.why);
+	about = (struct log_about){.machine = machine_row(order->machine)->name,
+	        .service = order->service,
+	        .job = plan.row.id};
+	log_line(LOG_LEVEL_INFO, &about, "job %" PRId64 ": %s %s on %s for %s%s%s", plan.row.id,
+	        job_kind_name(order->kind), order->service, machine_row(order->machine)->name,
+	        order->asked->who.name, *plan.layout.why ? "; " : "", plan.layout.why);
 	plan_supersede(engine, job_new(engine, &plan.row));
 	*ret_job = plan.row.id;
 	return 0;

@@ -174,14 +174,18 @@ void schedule_alarm(struct schedule_at *at, bool is_on, const char *text)
 {
 	struct timer_row *row = &at->row;
 	const char *name = machine_row(at->machine)->name;
+	struct log_about about = {.machine = name, .policy = row->policy};
 
 	if (is_on && !row->alarm_us) {
 		row->alarm_us = at->now;
-		log_warn("machine %s: alarm of policy %s: %s", name, row->policy, text);
+		about.message = LOG_POLICY_ALARM;
+		log_line(LOG_LEVEL_WARN, &about, "machine %s: alarm of policy %s: %s", name,
+		        row->policy, text);
 	} else if (!is_on && row->alarm_us) {
 		row->alarm_us = 0;
-		log_info("machine %s: alarm of policy %s is over: %s", name, row->policy,
-		        row->alarm);
+		about.message = LOG_POLICY_ALARM_OVER;
+		log_line(LOG_LEVEL_INFO, &about, "machine %s: alarm of policy %s is over: %s", name,
+		        row->policy, row->alarm);
 	}
 	snprintf(row->alarm, sizeof(row->alarm), "%s", is_on ? text : "");
 }
