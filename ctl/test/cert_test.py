@@ -300,6 +300,13 @@ def test_damage(p):
     assert 'no private key' in broken('ca/ca.key', 'x', 'crl', code=7)
     told = broken('ca/issued/%s.crt' % serial, 'x', 'list', code=7)
     assert 'it is damaged' in told and 'damaged' in told, told
+    other = p.path('other')
+    p.run('cert', 'init', '--ca', other)
+    theirs = json.loads(p.run('cert', 'issue', 'user/alice', 'alice.req', '--ca', other, '--json'))
+    shutil.copy(theirs['issued'], p.path('ca/issued'))
+    told = p.cert('list', code=7)
+    assert theirs['serial'] + '.crt: it is damaged' in told, told
+    os.unlink(p.path('ca/issued', theirs['serial'] + '.crt'))
     os.chmod(p.ca, 0o770)
     assert 'others may write to it' in p.cert('list', code=7)
     os.chmod(p.ca, 0o700)

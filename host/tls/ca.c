@@ -330,18 +330,6 @@ void tls_issued_list_fini(struct tls_issued_list *list)
 	free(list->rows);
 }
 
-/* This CA's, to the last byte, and under its own number. */
-static bool ca_has_issued(const struct tls_ca *ca, X509 *certificate, const char *file)
-{
-	char serial[TLS_SERIAL_SIZE];
-	bool is_signed = X509_verify(certificate, X509_get0_pubkey(ca->certificate)) == 1;
-
-	ERR_clear_error();
-	tls_serial_print(X509_get0_serialNumber(certificate), serial);
-	return is_signed && *serial && !strncmp(file, serial, strlen(serial)) &&
-	       !strcmp(file + strlen(serial), ".crt");
-}
-
 /* One file of issued/. What is none of this CA's is a row, too: somebody has to look at it. */
 static void ca_issued_read(struct tls_ca *ca, const char *file, struct tls_issued *issued)
 {
@@ -350,7 +338,7 @@ static void ca_issued_read(struct tls_ca *ca, const char *file, struct tls_issue
 
 	issued->path = text_format("%s/issued/%s", ca->dir, file);
 	if (tls_certificate_read(issued->path, &certificate, &ignored) < 0 ||
-	        !ca_has_issued(ca, certificate, file) ||
+	        !tls_certificate_is_from(certificate, ca->certificate, file) ||
 	        tls_peer_of(certificate, &issued->who) != 0) {
 		err_forget();
 		return;

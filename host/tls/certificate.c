@@ -240,3 +240,14 @@ void tls_serial_print(const ASN1_INTEGER *serial, char ret_text[TLS_SERIAL_SIZE]
 		hex_write(ASN1_STRING_get0_data(serial), (size_t)len, ret_text);
 	}
 }
+
+bool tls_certificate_is_from(X509 *certificate, X509 *ca, const char *file)
+{
+	char serial[TLS_SERIAL_SIZE];
+	bool is_signed = X509_verify(certificate, X509_get0_pubkey(ca)) == 1;
+
+	ERR_clear_error();
+	tls_serial_print(X509_get0_serialNumber(certificate), serial);
+	return is_signed && *serial && !strncmp(file, serial, strlen(serial)) &&
+	       !strcmp(file + strlen(serial), ".crt");
+}

@@ -5,6 +5,7 @@
  *
  * Errors: 0, or a negative errno with the failure filled.
  */
+#include <stdbool.h>
 #include <stdint.h>
 
 #include <openssl/x509.h>
@@ -52,6 +53,8 @@ int __must_check tls_certificate_read(
 int __must_check tls_certificate_write(
         const char *path, X509 *certificate, struct failure *ret_failure);
 
+/* Is it this CA's to the last byte, and its number that of a file named SERIAL.crt? */
+bool tls_certificate_is_from(X509 *certificate, X509 *ca, const char *file);
 struct tls_life tls_certificate_life(const X509 *certificate);
 /* From the times of a certificate or a list; what cannot be read is 0. */
 struct tls_life tls_life_of(const ASN1_TIME *from, const ASN1_TIME *to);

@@ -170,25 +170,28 @@ int tls_crl_write(const char *path, X509_CRL *crl, struct failure *ret_failure)
 	return tls_pem_write(path, pem, 0644, ret_failure);
 }
 
-int tls_crl_read(const char *path, X509 *ca, X509_CRL **ret_crl, struct failure *ret_failure)
+int tls_crl_parse(
+        const char *place, BIO *pem, X509 *ca, X509_CRL **ret_crl, struct failure *ret_failure)
 {
-	_cleanup_(tls_bio_freep) BIO *pem = NULL;
-	_cleanup_(tls_crl_freep) X509_CRL *crl = NULL;
-	int r = tls_pem_read(path, TLS_CRL_MAX, &pem, ret_failure);
+	_cleanup_(tls_crl_freep) X509_CRL *crl = PEM_read_bio_X509_CRL(pem, NULL, NULL, (void *)"");
 
-	if (r < 0) {
-		return err_up(r);
-	}
-	crl = PEM_read_bio_X509_CRL(pem, NULL, NULL, (void *)"");
 	if (!crl || X509_CRL_verify(crl, X509_get0_pubkey(ca)) != 1) {
 		ERR_clear_error();
-		failure_set(ret_failure, "crl", path,
+		failure_set(ret_failure, "crl", place,
 		        "put a copy of it back, from a host that has one",
 		        "it is no list of revoked certificates that this CA has signed");
 		return err_raise(-EBADMSG);
 	}
 	*ret_crl = steal(&crl);
 	return 0;
+}
+
+int tls_crl_read(const char *path, X509 *ca, X509_CRL **ret_crl, struct failure *ret_failure)
+{
+	_cleanup_(tls_bio_freep) BIO *pem = NULL;
+	int r = tls_pem_read(path, TLS_CRL_MAX, &pem, ret_failure);
+
+	return r < 0 ? err_up(r) : tls_crl_parse(path, pem, ca, ret_crl, ret_failure);
 }
 
 struct tls_life tls_crl_life(const X509_CRL *crl)

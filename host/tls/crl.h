@@ -50,6 +50,10 @@ int __must_check tls_crl_write(const char *path, X509_CRL *crl, struct failure *
 int __must_check tls_crl_read(
         const char *path, X509 *ca, X509_CRL **ret_crl, struct failure *ret_failure);
 
+/* The same of a text in memory; place: what failures call it. */
+int __must_check tls_crl_parse(
+        const char *place, BIO *pem, X509 *ca, X509_CRL **ret_crl, struct failure *ret_failure);
+
 struct tls_life tls_crl_life(const X509_CRL *crl);
 size_t tls_crl_count(const X509_CRL *crl);
 /* Is it revoked, and if so, what was said? */
