@@ -57,7 +57,9 @@ struct domain_privileges {
 	uint64_t ipc_to[N_SERVICE_SLOTS / 64]; /* bit n: may send to slot n, a service */
 	uint64_t ipc_classes;                  /* bit n: may send to programs of class n */
 	uint32_t rank;                         /* higher is called by lower */
-	uint32_t n_slots; /* at a time: that it supervises, and that those do, and so on */
+	/* At a time: that those who run in the domain supervise, and that those do, and so on; one counts
+	 * for each that is above it. */
+	uint32_t n_slots;
 	uint8_t n_io, n_mmio, n_irq, pad;
 	struct {
 		uint16_t first, last;

@@ -140,7 +140,7 @@ static void end_finish(struct slot *slot)
 	arch_context_fpu_set(&instance->context, 0);
 	slot_count(slot, -1);
 	slot->supervisor = EP_NONE;
-	slot->n_supervised = 0;
+	slot_count_clear(slot);
 	slot->pending = 0;
 	slot->notified_by_kernel = 0;
 	__builtin_memset(slot->notified_by, 0, sizeof(slot->notified_by));

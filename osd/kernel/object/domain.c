@@ -48,6 +48,7 @@ paddr_t domain_leave(struct space *space)
 	if (--domain->n_spaces > 0) {
 		return 0;
 	}
+	KASSERT(domain->n_supervised == 0);
 	frame_use_set(domain->frame, FRAME_USER);
 	return domain->frame;
 }

@@ -21,8 +21,9 @@ struct rights {
 struct domain {
 	struct rights committed, uncommitted; /* made from the privileges */
 	struct domain_privileges privileges;
-	uint32_t n_spaces; /* that have it */
-	paddr_t frame;     /* in which it lies */
+	uint32_t n_spaces;     /* that have it */
+	uint32_t n_supervised; /* of all slots that run in it; kept by slot.c */
+	paddr_t frame;         /* in which it lies */
 };
 
 /* Of spaces that have none; nothing may be done. */

@@ -200,7 +200,9 @@ bool slot_may_supervise(const struct slot *slot)
 	uint32_t n_above = 0;
 
 	for (; !slot_is_root(slot); slot = slot_supervisor(slot)) {
-		if (slot->n_supervised >= instance_privileges(slot->instance)->n_slots ||
+		const struct domain *domain = slot->instance->space->domain;
+
+		if (domain->n_supervised >= domain->privileges.n_slots ||
 		        n_above > SUPERVISORS_MAX) {
 			return false;
 		}
@@ -209,18 +211,39 @@ bool slot_may_supervise(const struct slot *slot)
 	return true;
 }
 
+/* The domain has what all slots that run in it have together. */
+static void slot_charge(struct slot *slot, uint32_t change)
+{
+	slot->n_supervised += change;
+	slot->instance->space->domain->n_supervised += change;
+}
+
 void slot_count(const struct slot *slot, int32_t change)
 {
 	struct slot *above = slot_supervisor(slot);
 
 	for (; above != NULL; above = slot_supervisor(above)) {
-		above->n_supervised += (uint32_t)change;
+		slot_charge(above, (uint32_t)change);
 	}
+}
+
+void slot_count_clear(struct slot *slot)
+{
+	slot_charge(slot, -slot->n_supervised);
 }
 
 uint32_t slots_free_count(void)
 {
 	return N_SLOTS - n_live;
+}
+
+/* What an identity has below it is charged to the domain of what runs behind it from now on. */
+static void slot_charges_exchange(const struct slot *a, const struct slot *b)
+{
+	uint32_t more = b->n_supervised - a->n_supervised;
+
+	a->instance->space->domain->n_supervised += more;
+	b->instance->space->domain->n_supervised -= more;
 }
 
 /* Messages that wait are in the space's memory: they change places. */
@@ -254,6 +277,7 @@ void slot_exchange(struct slot *a, struct slot *b)
 	struct slot was_a = *a;
 
 	KASSERT(!a->async == !b->async);
+	slot_charges_exchange(a, b);
 	slot_queues_exchange(a, b);
 	list_exchange(&a->senders, &b->senders);
 	list_exchange(&a->parked, &b->parked);

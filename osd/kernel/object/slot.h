@@ -112,12 +112,14 @@ static inline struct slot *slot_supervisor(const struct slot *slot)
 /* Nobody's thread, in memory that may have held anything. */
 void slot_thread_init(struct thread *thread);
 /*
- * May it supervise one more slot? Neither it nor anybody above it has as many as its domain says, and
- * there are no more above it than SUPERVISORS_MAX.
+ * May it supervise one more slot? Neither its domain nor that of anybody above it has as many as it may,
+ * whichever of its slots they are below, and there are no more above it than SUPERVISORS_MAX.
  */
 bool slot_may_supervise(const struct slot *slot);
 /* The slot counts, or counts no more, with all that are above it: change is 1 or -1. */
 void slot_count(const struct slot *slot, int32_t change);
+/* Nobody has it above them any more. */
+void slot_count_clear(struct slot *slot);
 /*
  * A number for a new slot, not yet taken; N_SLOTS: there is none. That of a
  * service is the lowest; those of programs come again as late as can be, so that an endpoint that

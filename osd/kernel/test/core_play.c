@@ -409,6 +409,17 @@ static void check_slot(const struct slot *slot)
 	assert(slot->n_async <= N_ASYNC);
 }
 
+/* A domain has what all have below them that run in it, wherever an exchange or an end has put that. */
+static void check_domain(const struct domain *domain)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = slot_number_next(0); i < N_SLOTS; i = slot_number_next(i + 1)) {
+		n += slot_at(i)->instance->space->domain == domain ? slot_at(i)->n_supervised : 0;
+	}
+	assert(domain->n_supervised == n);
+}
+
 void check_all(void)
 {
 	uint32_t mask = 0, n_live = 0;
@@ -420,6 +431,7 @@ void check_all(void)
 	}
 	assert(mask == cpu_this()->ready_mask);
 	for (uint32_t i = slot_number_next(0); i < N_SLOTS; i = slot_number_next(i + 1)) {
+		check_domain(slot_at(i)->instance->space->domain);
 		n_live++;
 	}
 	assert(slot_at(SUPERVISOR)->n_supervised == n_live - 1);

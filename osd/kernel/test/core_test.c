@@ -109,6 +109,40 @@ static void test_supervised(void)
 	assert(top->n_supervised == n && !b->is_live && b->n_supervised == 0);
 }
 
+/* Those that share a domain have one budget, and a domain that comes by an exchange has what its slot has. */
+static void test_supervised_domain(void)
+{
+	struct slot_params params = {.name = "test"};
+	struct slot *top = slot_at(SUPERVISOR), *a, *b, *c, *d;
+	uint32_t number;
+	struct space *space;
+
+	a = open_below(top, 2);
+	number = slot_number_free(false);
+	assert(space_open(0, object_of[number], EP_NONE, &space) == E_OK);
+	domain_join(space, a->instance->space);
+	b = slot_open(number, &params, space, top->endpoint);
+	c = open_below(a, 0);
+	assert(slot_may_supervise(a) && slot_may_supervise(b) && b->n_supervised == 0);
+	d = open_below(b, 5);
+	assert(!slot_may_supervise(a) && !slot_may_supervise(b) && a->n_supervised == 1);
+	slot_exchange(
+	        c, b); /* the one that has d below it runs in c's domain, which may have nothing */
+	assert(c->n_supervised == 1 && !slot_may_supervise(c) && slot_may_supervise(a));
+	check_all();
+	slot_exchange(b, c);
+	assert(b->n_supervised == 1 && !slot_may_supervise(a));
+	close_whole(b);
+	assert(slot_may_supervise(a) && d->supervisor == top->endpoint);
+	check_all();
+	assert(domain_leave(space) == 0);
+	object_of[number] = space_close(space);
+	close_slot(c->number);
+	close_slot(d->number);
+	close_slot(a->number);
+	check_all();
+}
+
 /* They stand above each other as deep as may be, and no deeper. */
 static void test_supervised_deep(void)
 {
@@ -463,6 +497,7 @@ int main(int argc, char **argv)
 	test_orphans();
 	test_ending_notified();
 	test_supervised();
+	test_supervised_domain();
 	test_supervised_deep();
 	test_threads();
 	test_no_number();

@@ -144,7 +144,7 @@ static void child_map_or_die(struct child *child, struct space_op op)
 	}
 }
 
-void child_space_new_plain(struct child *child)
+void child_space_new_bare(struct child *child)
 {
 	err_t space;
 
@@ -155,7 +155,6 @@ void child_space_new_plain(struct child *child)
 	}
 	child->space = (space_t)space;
 	child->n_given = 1;
-	child_domain_give(child);
 }
 
 void child_domain_give(struct child *child)
@@ -166,6 +165,12 @@ void child_domain_give(struct child *child)
 		bare_die("domain_create", r);
 	}
 	child->n_given++;
+}
+
+void child_space_new_plain(struct child *child)
+{
+	child_space_new_bare(child);
+	child_domain_give(child);
 }
 
 void child_fpu_give(struct child *child)

@@ -54,7 +54,8 @@ err_t child_map(struct child *child, struct space_op op);
  */
 void child_space_new(struct child *child);
 void child_space_new_plain(struct child *child);
-/* A domain without rights, for a space that has none. */
+/* One without a domain, or with memory for the FPU; and a domain without rights. */
+void child_space_new_bare(struct child *child);
 void child_domain_give(struct child *child);
 /* Its instance may use the FPU from now on. */
 void child_fpu_give(struct child *child);

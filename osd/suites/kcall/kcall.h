@@ -87,6 +87,9 @@ void puppet_new_at(
         struct puppet *p, uint32_t index, const char *name, uint32_t flags, uint32_t priority);
 /* In the slot of a program of this class. */
 void puppet_program_new(struct puppet *p, uint32_t index, uint32_t ipc_class);
+/* In a space that has the other one's domain, which has then what child_privileges() says. */
+void puppet_joined_new(
+        struct puppet *p, uint32_t index, const char *name, const struct puppet *other);
 void puppet_free(struct puppet *p);
 /* Give it these privileges beyond child_privileges(). */
 void puppet_allow(struct puppet *p, const struct domain_privileges *privileges);

@@ -39,14 +39,14 @@ static void puppet_main(uint64_t index)
 	}
 }
 
-static void puppet_new_with(struct puppet *p, uint32_t index, const struct slot_params *params)
+/* In the space that it has by now. */
+static void puppet_go(struct puppet *p, uint32_t index, const struct slot_params *params)
 {
 	err_t r;
 
 	_Static_assert(1024 + N_PUPPETS * sizeof(struct puppet_order) <= PAGE_SIZE, "one page");
-	*p = (struct puppet){.index = index};
+	p->index = index;
 	puppet_orders[index] = (struct puppet_order){0};
-	child_space_new(&p->child);
 	r = child_slot_new_with(&p->child, params);
 	if (r < 0) {
 		bare_die("slot_create for a puppet", r);
@@ -56,6 +56,30 @@ static void puppet_new_with(struct puppet *p, uint32_t index, const struct slot_
 	if (child_event(&p->child, &p->event) != E_OK || p->event.kind != SLOT_EVENT_REPORT) {
 		bare_die("a puppet does not start", p->event.kind);
 	}
+}
+
+static void puppet_new_with(struct puppet *p, uint32_t index, const struct slot_params *params)
+{
+	*p = (struct puppet){0};
+	child_space_new(&p->child);
+	puppet_go(p, index, params);
+}
+
+void puppet_joined_new(
+        struct puppet *p, uint32_t index, const char *name, const struct puppet *other)
+{
+	struct slot_params params = {.priority = CHILD_PRIORITY};
+	err_t r;
+
+	*p = (struct puppet){0};
+	child_space_new_bare(&p->child);
+	child_fpu_give(&p->child);
+	r = sys_space_domain(p->child.space, other->child.space);
+	if (r != E_OK) {
+		bare_die("space_domain for a puppet", r);
+	}
+	child_name_set(&params, name);
+	puppet_go(p, index, &params);
 }
 
 void puppet_new_at(

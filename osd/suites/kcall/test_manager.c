@@ -52,14 +52,20 @@ static void manager_free(void)
 	child_free(&made);
 }
 
-static err_t make_in(space_t space, uint32_t flags, uint32_t class, uint32_t priority)
+static err_t make_by(
+        struct puppet *maker, space_t space, uint32_t flags, uint32_t class, uint32_t priority)
 {
 	*PARAMS = (struct slot_params){.name = "made",
 	        .space = space,
 	        .flags = flags,
 	        .priority = priority,
 	        .ipc_class = class};
-	return puppet_call(&manager, KCALL_slot_create, (uint64_t)PARAMS);
+	return puppet_call(maker, KCALL_slot_create, (uint64_t)PARAMS);
+}
+
+static err_t make_in(space_t space, uint32_t flags, uint32_t class, uint32_t priority)
+{
+	return make_by(&manager, space, flags, class, priority);
 }
 
 static err_t make(uint32_t flags, uint32_t class, uint32_t priority)
@@ -244,6 +250,36 @@ static void test_slots(void)
 	child_free(&made);
 }
 
+/* Spaces that share a domain have no more made than one of them may. */
+static void test_slots_shared(void)
+{
+	struct child more[N_MADE + 1];
+	struct puppet fork;
+
+	manager_new();
+	puppet_joined_new(&fork, 1, "fork", &manager);
+	IS(E_OK, sys_domain_set(manager.child.space, &own));
+	for (uint32_t i = 0; i <= N_MADE; i++) {
+		struct puppet *maker = i % 2 == 0 ? &manager : &fork;
+
+		child_space_new(&more[i]);
+		IS(E_OK, sys_space_give(more[i].space, maker->child.ep));
+		more[i].ep = (endpoint_t)make_by(
+		        maker, more[i].space, SLOT_PROGRAM, CLASS, CHILD_PRIORITY);
+		OK(i < N_MADE ? more[i].ep > 0 : more[i].ep == E_FULL);
+	}
+	/* What one of them leaves when it ends is charged to it no more. */
+	puppet_free(&fork);
+	more[N_MADE].ep =
+	        (endpoint_t)make_in(more[N_MADE].space, SLOT_PROGRAM, CLASS, CHILD_PRIORITY);
+	OK(more[N_MADE].ep > 0);
+	puppet_free(&manager);
+	for (uint32_t i = 0; i <= N_MADE; i++) {
+		child_free(&more[i]);
+	}
+	child_free(&made);
+}
+
 /* In a puppet, with one page many times behind each other: copy until that is refused, then a word as soon as it is not. */
 #define LONG_PAGES 512u
 #define WORD 0x600d600dul
@@ -314,6 +350,7 @@ const struct test tests_manager[] = {
         {"a process manager gives to its own only", test_others},
         {"a process manager begins in its own spaces only", test_spaces},
         {"a process manager has no more made than it may", test_slots},
+        {"processes that share a domain share its budget", test_slots_shared},
         {"a call is taken away between two pieces of it", test_taken_away},
         {0},
 };
