@@ -28,7 +28,7 @@ static bool again_changes(const Control__Request *request)
 	} requests[] = {
 #define AGAIN_CHANGES true
 #define AGAIN_READS false
-#define REQUEST(NAME, name, ANSWER, OTHER, machine, effect, role)                                  \
+#define REQUEST(NAME, name, ANSWER, OTHER, machine, effect, role, about, place)                    \
 	{CONTROL__REQUEST__BODY_##NAME, AGAIN_##effect},
 #include "proto/control/requests.gen.def"
 #undef REQUEST

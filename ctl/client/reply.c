@@ -26,7 +26,7 @@ static const struct {
 	Control__Reply__BodyCase reply;
 	Control__Reply__BodyCase or_reply; /* another kind; NOT_SET: none */
 } reply_kinds[] = {
-#define REQUEST(NAME, name, ANSWER, OTHER, machine, effect, role)                                  \
+#define REQUEST(NAME, name, ANSWER, OTHER, machine, effect, role, about, place)                    \
 	{CONTROL__REQUEST__BODY_##NAME, CONTROL__REPLY__BODY_##ANSWER,                             \
 	        CONTROL__REPLY__BODY_##OTHER},
 #include "proto/control/requests.gen.def"

@@ -23,7 +23,8 @@ static const struct schema_request {
 	const char *answer;
 	const char *other; /* "": there is one kind */
 } schema_requests[] = {
-#define REQUEST(NAME, name, ANSWER, OTHER, machine, effect, role) {#NAME, #ANSWER, #OTHER},
+#define REQUEST(NAME, name, ANSWER, OTHER, machine, effect, role, about, place)                    \
+	{#NAME, #ANSWER, #OTHER},
 #include "proto/control/requests.gen.def"
 #undef REQUEST
 };

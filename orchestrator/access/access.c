@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "host/base/err.h"
+#include "orchestrator/access/rights.h"
 #include "orchestrator/config/config.h"
 
 /* Each role with what it includes. */
@@ -55,46 +56,60 @@ bool access_is_owner(const struct access_peer *peer)
 	return peer->uid == 0 || peer->uid == geteuid();
 }
 
-/* The role of an id or of its name, whichever the configuration has. */
-static enum access_role access_named(
-        const struct config *config, const char *kind, uint64_t id, const char *name)
+enum access_role access_role_of(const char *word)
 {
-	char number[24], word[CONFIG_ROLE_SIZE] = "";
 	enum access_role role = _ACCESS_ROLE_N;
 
-	snprintf(number, sizeof(number), "%" PRIu64, id);
-	if (!name || !config_role(config, kind, name, word)) {
-		(void)config_role(config, kind, number, word);
-	}
 	do {
 		role--;
 	} while (role != ACCESS_NOBODY && strcmp(access_role_word(role), word) != 0);
 	return role;
 }
 
-unsigned int access_roles(const struct config *config, const struct access_peer *peer)
+/* Adds what an id or its name is given, whichever the configuration has: "operator", "operator@edge,lab". */
+static bool access_named(const struct config *config, const char *kind, uint64_t id,
+        const char *name, struct access_rights *rights)
 {
-	unsigned int roles = 0;
-	struct passwd *user = getpwuid((uid_t)peer->uid);
-	enum access_role role =
-	        access_named(config, "user", peer->uid, user ? user->pw_name : NULL);
+	char number[24], word[CONFIG_ROLE_SIZE] = "";
+	enum access_role role;
+	char *groups, *rest = word;
 
-	if (access_is_owner(peer) || peer->uid == config->allow_uid) {
-		return 1u << ACCESS_ADMIN;
+	snprintf(number, sizeof(number), "%" PRIu64, id);
+	if (!name || !config_role(config, kind, name, word)) {
+		(void)config_role(config, kind, number, word);
 	}
-	if (role != ACCESS_NOBODY) {
-		return 1u << role;
+	role = access_role_of(strsep(&rest, "@"));
+	if (role == ACCESS_NOBODY) {
+		return false;
+	}
+	if (!rest) {
+		access_rights_add(rights, role, NULL);
+	}
+	while ((groups = strsep(&rest, ","))) {
+		access_rights_add(rights, role, groups);
+	}
+	return true;
+}
+
+void access_peer_rights(const struct config *config, const struct access_peer *peer,
+        struct access_rights *ret_rights)
+{
+	struct passwd *user = getpwuid((uid_t)peer->uid);
+
+	*ret_rights = (struct access_rights){0};
+	if (access_is_owner(peer) || peer->uid == config->allow_uid) {
+		access_rights_add(ret_rights, ACCESS_ADMIN, NULL);
+		return;
+	}
+	if (access_named(config, "user", peer->uid, user ? user->pw_name : NULL, ret_rights)) {
+		return;
 	}
 	for (size_t i = 0; i < peer->n_groups; i++) {
 		struct group *group = getgrgid(peer->groups[i]);
 
-		role = access_named(
-		        config, "group", peer->groups[i], group ? group->gr_name : NULL);
-		if (role != ACCESS_NOBODY) {
-			roles |= 1u << role;
-		}
+		(void)access_named(config, "group", peer->groups[i], group ? group->gr_name : NULL,
+		        ret_rights);
 	}
-	return roles;
 }
 
 enum access_role access_role_for(unsigned int roles, enum access_role needed)

@@ -9,6 +9,8 @@
  *   user/NAME                  that role, whatever their groups have
  *   group/NAME                 those roles, all of them
  *   everybody else             nobody: their connection is closed
+ *
+ * A role there is for everything, or on the machines of groups (rights.h).
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -53,8 +55,6 @@ struct access_peer {
 int access_peer_of(int fd, struct access_peer *ret_peer);
 /* Who could end lud, or read what it keeps, without asking. */
 bool access_is_owner(const struct access_peer *peer);
-/* The roles that the configuration gives a peer, as a set of 1 << role; 0: none. */
-unsigned int access_roles(const struct config *config, const struct access_peer *peer);
 /* The least of the roles that allows what needs `needed`; ACCESS_NOBODY: none does. */
 enum access_role access_role_for(unsigned int roles, enum access_role needed);
 /* lud itself; job: the one that asks for another, 0: its configuration. */
@@ -66,4 +66,6 @@ struct principal access_policy(const char *name, int64_t version);
 void access_key(const struct principal *who, char ret_key[ACCESS_KEY_SIZE]);
 /* "viewer", "local"; "nobody" of none. */
 const char *access_role_word(enum access_role role);
+/* ACCESS_NOBODY: it is no word of a role. */
+enum access_role access_role_of(const char *word);
 const char *access_way_word(enum access_way way);

@@ -2,7 +2,7 @@
  * Roles by users and groups, and what they allow. The peer is this program, at the other end of a
  * pair of sockets; users of other numbers are made up, and need not be there.
  */
-#include "orchestrator/access/access.h"
+#include "orchestrator/access/rights.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -16,6 +16,9 @@
 
 #define STRANGER 59999u
 
+#define ON(role) (1u << (role) << 8 | 1u << (role) << 16)
+#define ALL(role) (1u << (role) | ON(role))
+
 static const struct {
 	const char *access;
 	uint64_t uid;
@@ -23,19 +26,39 @@ static const struct {
 	unsigned int roles;
 } role_cases[] = {
         {"", STRANGER, {STRANGER, 7}, 0},
-        {"", 0, {0, 0}, 1u << ACCESS_ADMIN},
-        {"user/root viewer\n", 0, {0, 0}, 1u << ACCESS_ADMIN}, /* root is never less */
-        {"user/59999 operator\n", STRANGER, {7, 8}, 1u << ACCESS_OPERATOR},
+        {"", 0, {0, 0}, ALL(ACCESS_ADMIN)},
+        {"user/root viewer\n", 0, {0, 0}, ALL(ACCESS_ADMIN)}, /* root is never less */
+        {"user/59999 operator\n", STRANGER, {7, 8}, ALL(ACCESS_OPERATOR)},
         {"user/5999 operator\n", STRANGER, {7, 8}, 0},
         {"group/59999 operator\n", STRANGER, {7, 8}, 0},
-        {"group/7 viewer\n", STRANGER, {7, 8}, 1u << ACCESS_VIEWER},
+        {"group/7 viewer\n", STRANGER, {7, 8}, ALL(ACCESS_VIEWER)},
         {"group/7 viewer\ngroup/8 release-manager\n", STRANGER, {7, 8},
-                1u << ACCESS_VIEWER | 1u << ACCESS_RELEASE_MANAGER},
+                ALL(ACCESS_VIEWER) | ALL(ACCESS_RELEASE_MANAGER)},
         /* Who is named is not more than that by a group. */
-        {"group/7 admin\nuser/59999 viewer\n", STRANGER, {7, 8}, 1u << ACCESS_VIEWER},
-        {"group/root operator\n", STRANGER, {7, 0}, 1u << ACCESS_OPERATOR},
-        {"user/nobody viewer\n", 65534, {65534, 65534}, 1u << ACCESS_VIEWER},
+        {"group/7 admin\nuser/59999 viewer\n", STRANGER, {7, 8}, ALL(ACCESS_VIEWER)},
+        {"group/root operator\n", STRANGER, {7, 0}, ALL(ACCESS_OPERATOR)},
+        {"user/59999 operator@edge\n", STRANGER, {7, 8}, ON(ACCESS_OPERATOR)},
+        {"user/59999 operator@lab,edge\n", STRANGER, {7, 8}, ON(ACCESS_OPERATOR)},
+        {"user/59999 operator@lab\n", STRANGER, {7, 8}, 1u << ACCESS_OPERATOR << 16},
+        {"group/7 viewer\ngroup/8 operator@edge\n", STRANGER, {7, 8},
+                ALL(ACCESS_VIEWER) | ON(ACCESS_OPERATOR)},
+        {"user/59999 viewer@edge\ngroup/7 admin\n", STRANGER, {7, 8}, ON(ACCESS_VIEWER)},
+        {"user/root viewer@edge\n", 0, {0, 0}, ALL(ACCESS_ADMIN)},
+        {"user/nobody viewer\n", 65534, {65534, 65534}, ALL(ACCESS_VIEWER)},
 };
+
+/* In all of a role's ways: on everything, on machines of the group edge, anywhere. */
+static unsigned int roles_of(const struct config *config, const struct access_peer *peer)
+{
+	struct access_rights rights;
+	unsigned int roles;
+
+	access_peer_rights(config, peer, &rights);
+	roles = rights.everywhere | access_rights_on(&rights, "edge") << 8 |
+	        access_rights_any(&rights) << 16;
+	access_rights_fini(&rights);
+	return roles;
+}
 
 static void test_roles(void)
 {
@@ -47,8 +70,8 @@ static void test_roles(void)
 		config_init(&config, "/nonexistent/bin");
 		free(config.access);
 		config.access = text_copy(role_cases[i].access);
-		if (access_roles(&config, &peer) != role_cases[i].roles) {
-			fprintf(stderr, "case %zu: %#x\n", i, access_roles(&config, &peer));
+		if (roles_of(&config, &peer) != role_cases[i].roles) {
+			fprintf(stderr, "case %zu: %#x\n", i, roles_of(&config, &peer));
 			abort();
 		}
 		config_fini(&config);
@@ -62,9 +85,9 @@ static void test_allow_uid(void)
 	struct config config;
 
 	config_init(&config, "/nonexistent/bin");
-	assert(access_roles(&config, &peer) == 0);
+	assert(roles_of(&config, &peer) == 0);
 	config.allow_uid = STRANGER;
-	assert(access_roles(&config, &peer) == 1u << ACCESS_ADMIN);
+	assert(roles_of(&config, &peer) == ALL(ACCESS_ADMIN));
 	config_fini(&config);
 }
 

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "host/base/err.h"
@@ -17,6 +18,23 @@
 struct access_identities {
 	struct identities *file;
 };
+
+void access_rights_add(struct access_rights *rights, enum access_role role, const char *group)
+{
+	struct access_grant *grants;
+
+	if (!group) {
+		rights->everywhere |= 1u << role;
+		return;
+	}
+	grants = realloc(rights->grants, (rights->n + 1) * sizeof(*grants));
+	if (!grants) {
+		abort();
+	}
+	rights->grants = grants;
+	grants[rights->n].role = role;
+	snprintf(grants[rights->n++].group, ACCESS_GROUP_SIZE, "%s", group);
+}
 
 void access_rights_fini(struct access_rights *rights)
 {
@@ -122,32 +140,13 @@ struct principal access_tls(const char *name)
 	return who;
 }
 
-/* A word that the reader of the file has checked. */
-static enum access_role access_role_of(const char *word)
-{
-	enum access_role role = _ACCESS_ROLE_N;
-
-	do {
-		role--;
-	} while (role != ACCESS_NOBODY && strcmp(access_role_word(role), word) != 0);
-	return role;
-}
-
 static void access_rights_of(const struct identity *identity, struct access_rights *ret_rights)
 {
 	*ret_rights = (struct access_rights){0};
-	ret_rights->grants = mem_zero((identity->n_grants + 1) * sizeof(*ret_rights->grants));
 	for (size_t i = 0; i < identity->n_grants; i++) {
 		const struct identity_grant *grant = &identity->grants[i];
-		struct access_grant *mine = &ret_rights->grants[ret_rights->n];
 
-		if (!grant->group) {
-			ret_rights->everywhere |= 1u << access_role_of(grant->role);
-			continue;
-		}
-		mine->role = access_role_of(grant->role);
-		snprintf(mine->group, sizeof(mine->group), "%s", grant->group);
-		ret_rights->n++;
+		access_rights_add(ret_rights, access_role_of(grant->role), grant->group);
 	}
 }
 

@@ -24,6 +24,8 @@ struct access_rights {
 	struct access_grant *grants; /* owned */
 };
 
+/* group: NULL is everything. */
+void access_rights_add(struct access_rights *rights, enum access_role role, const char *group);
 void access_rights_fini(struct access_rights *rights);
 void access_rights_copy(const struct access_rights *from, struct access_rights *ret_rights);
 bool access_rights_equal(const struct access_rights *a, const struct access_rights *b);
@@ -34,6 +36,10 @@ unsigned int access_rights_any(const struct access_rights *rights);
 /* Where a role that allows what needs `needed` is given: "edge, lab"; "everything"; "" for nowhere. */
 void access_rights_where(
         const struct access_rights *rights, enum access_role needed, char *ret_text, size_t size);
+
+/* What the configuration gives a peer of the control socket; none: it is not let in. The caller ends it. */
+void access_peer_rights(const struct config *config, const struct access_peer *peer,
+        struct access_rights *ret_rights);
 
 /* Who comes by TLS, of a name as its certificate has it: "user/alice". */
 struct principal access_tls(const char *name);

@@ -68,9 +68,10 @@ bool config_keeps_kits(const struct config *config, const char *machine);
 unsigned int config_prebuilt(const struct config *config, const char *machine, const char *service);
 /*
  * Whether `access` gives a role to a name, of kind "user" or "group", which is looked up as it is
- * written; the role as a word of proto/words/access.def.
+ * written; the role as a word of proto/words/access.def, and behind an @ the groups of machines, with commas
+ * between, where it is not for everything.
  */
-#define CONFIG_ROLE_SIZE 24
+#define CONFIG_ROLE_SIZE 256
 bool config_role(const struct config *config, const char *kind, const char *name,
         char ret_role[CONFIG_ROLE_SIZE]);
 /*

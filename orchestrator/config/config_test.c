@@ -72,6 +72,12 @@ static const struct {
         {"layouts:\n  \"m 1\": host\n", ":2", "m 1: no name", "name a MACHINE"},
         {"layouts:\n  m1:\n    ds: host\n", ":3", "m1: a mapping", "one level"},
         {"access:\n  user/eve: viewer\n  group/42: release-manager\n", NULL, NULL, NULL},
+        {"access:\n  user/eve: viewer@edge\n  user/bob: operator@edge,lab/2\n", NULL, NULL, NULL},
+        {"access:\n  user/eve: root@edge\n", ":2", "user/eve: unknown choice", "viewer operator"},
+        {"access:\n  user/eve: viewer@\n", ":2", "user/eve: no names of groups", "ROLE@GROUP"},
+        {"access:\n  user/eve: viewer@a,\n", ":2", "user/eve: no names of groups", "ROLE@GROUP"},
+        {"access:\n  user/eve: viewer@a,,b\n", ":2", "user/eve: no names of groups", "ROLE@GROUP"},
+        {"access:\n  user/eve: viewer@a b\n", ":2", "user/eve: no names of groups", "ROLE@GROUP"},
         {"access:\n  user/eve: root\n", ":2", "user/eve: unknown choice",
                 "choose one of: viewer operator release-manager admin"},
         {"access:\n  eve: viewer\n", ":2", "eve: no name of a user", "user/NAME"},
@@ -266,7 +272,7 @@ static void test_round_trip(const char *dir)
 	free(first.layouts);
 	first.layouts = text_copy("m1 host\n/ds machine\n");
 	free(first.access);
-	first.access = text_copy("user/eve release-manager\ngroup/7 viewer\n");
+	first.access = text_copy("user/eve release-manager\ngroup/7 viewer@edge,lab\n");
 	config_complete(&first);
 	file = fopen(path, "we");
 	config_print(&first, file);

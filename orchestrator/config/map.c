@@ -18,6 +18,7 @@
 #define MAP_MACHINE_MAX 63u
 #define MAP_SERVICE_MAX 23u
 #define MAP_USER_MAX 32u
+#define MAP_GROUP_MAX 64u /* of machines */
 
 #define MAP_LOWER "abcdefghijklmnopqrstuvwxyz0123456789_"
 #define MAP_UPPER "ABCDEFGHIJKLMNOPQRSTUVWXYZ-"
@@ -78,6 +79,21 @@ bool config_map_key_ok(enum config_names names, const char *key)
 		break;
 	}
 	return config_service_ok(key);
+}
+
+bool config_map_where_ok(const char *value)
+{
+	const char *at = strchr(value, '@');
+
+	while (at) {
+		size_t len = strspn(++at, MAP_LOWER MAP_UPPER "./");
+
+		if (!len || len > MAP_GROUP_MAX || (at[len] && at[len] != ',')) {
+			return false;
+		}
+		at = at[len] ? at + len : NULL;
+	}
+	return strlen(value) < CONFIG_ROLE_SIZE;
 }
 
 void config_map_set(char **map, const char *key, const char *value)

@@ -45,6 +45,8 @@ enum quantity_kind config_key_quantity(const struct config_key *key);
 /* map.c: sections whose keys are the file's own, kept as lines "KEY VALUE" in their order. */
 /* Whether a key names what it may. */
 bool config_map_key_ok(enum config_names names, const char *key);
+/* Whether a value of `access` is for everything, or names groups of machines behind its @. */
+bool config_map_where_ok(const char *value);
 /* Sets a key, in place of what it was before. */
 void config_map_set(char **map, const char *key, const char *value);
 void config_map_print(const char *map, FILE *file);

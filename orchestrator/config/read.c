@@ -65,13 +65,20 @@ static int config_set_named(
 	        [CONFIG_USERS] = {"name a user/NAME or a group/NAME; a NAME may be a number",
 	                "%s: no name of a user or group"},
 	};
-	char remedy[160];
+	char remedy[160], word[64];
 
 	if (!config_map_key_ok(key->names, reader->key)) {
 		return config_refuse(
 		        reader, wrong[key->names].remedy, wrong[key->names].cause, reader->key);
 	}
-	if (!config_choice_ok(key->choices, value)) {
+	if (key->names == CONFIG_USERS && !config_map_where_ok(value)) {
+		return config_refuse(reader,
+		        "write ROLE for everything, or ROLE@GROUP,GROUP for machines in groups",
+		        "%s: no names of groups of machines behind @", reader->key);
+	}
+	snprintf(word, sizeof(word), "%.*s",
+	        key->names == CONFIG_USERS ? (int)strcspn(value, "@") : (int)sizeof(word), value);
+	if (!config_choice_ok(key->choices, word)) {
 		snprintf(remedy, sizeof(remedy), "choose one of: %s", key->choices);
 		return config_refuse(reader, remedy, "%s: unknown choice", reader->key);
 	}

@@ -83,6 +83,7 @@ void control_client_rights(struct control_client *client, const struct access_ri
 {
 	access_rights_fini(&client->rights);
 	access_rights_copy(rights, &client->rights);
+	control_client_look(client);
 }
 
 enum control_load control_client_load(const struct control_client *client)

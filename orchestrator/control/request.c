@@ -11,6 +11,7 @@
 #include "host/base/elapsed.h"
 #include "host/base/file.h"
 #include "orchestrator/control/ask/ask.h"
+#include "orchestrator/control/priv.h"
 
 #define CONTROL_CONNECT_USEC INT64_C(5000000) /* that a request waits for its machine */
 
@@ -31,7 +32,8 @@ struct control_rule {
 		return request->field->machine;                                                    \
 	}
 #define CONTROL_ANY(field)
-#define REQUEST(NAME, field, answer, other, machine, effect, role) CONTROL_##machine(field)
+#define REQUEST(NAME, field, answer, other, machine, effect, role, about, place)                   \
+	CONTROL_##machine(field)
 #include "proto/control/requests.gen.def"
 #undef REQUEST
 #undef CONTROL_NAMED
@@ -46,7 +48,7 @@ struct control_rule {
 static const struct control_rule *control_rule(Control__Request__BodyCase body)
 {
 	switch (body) {
-#define REQUEST(NAME, field, answer, other, machine, effect, role)                                 \
+#define REQUEST(NAME, field, answer, other, machine, effect, role, about, place)                   \
 	case CONTROL__REQUEST__BODY_##NAME: {                                                      \
 		static const struct control_rule rule = {control_on_##field,                       \
 		        CONTROL_##machine(field), CONTROL_##effect, CONTROL__REPLY__BODY_##answer, \
@@ -60,20 +62,6 @@ static const struct control_rule *control_rule(Control__Request__BodyCase body)
 		break;
 	}
 	return NULL;
-}
-
-/* Who asks has no role that the request needs: which one, and who has one. */
-static void control_refuse_role(struct control_client *client, uint64_t id, enum access_role needed)
-{
-	struct failure failure;
-
-	failure_set(&failure, "role", "access",
-	        "have an admin give it in `access` of lud's configuration, or ask as somebody who "
-	        "has "
-	        "it",
-	        "%s may not do this without the role %s", client->who.name,
-	        access_role_word(needed));
-	control_refuse(client, id, WIRE__ERROR_CLASS__ERROR_DENIED, &failure);
 }
 
 /* Whether reason and request id are what the record can keep and a log can print. */
@@ -100,7 +88,8 @@ static bool control_words_ok(const Control__Request *request)
  * Whether an override may be: a right of its own, for a request whose jobs have something to pass, with
  * a reason, since the history is all that is left of what was passed. False: it was refused.
  */
-static bool control_override_ok(struct control_client *client, const Control__Request *request)
+static bool control_override_ok(struct control_client *client, const struct control_about *about,
+        const Control__Request *request)
 {
 	static const struct failure reason = {"no-reason", "override",
 	        "an override has to say why, in the history", "give --reason"};
@@ -119,27 +108,29 @@ static bool control_override_ok(struct control_client *client, const Control__Re
 		control_refuse(client, request->id, WIRE__ERROR_CLASS__ERROR_INVALID, &unknown);
 		return false;
 	}
-	if (access_role_for(client->rights.everywhere, ACCESS_OVERRIDE) == ACCESS_NOBODY) {
-		control_refuse_role(client, request->id, ACCESS_OVERRIDE);
+	if (!control_may(client, about, ACCESS_OVERRIDE, request->id)) {
 		return false;
 	}
 	if (!*request->reason) {
 		control_refuse(client, request->id, WIRE__ERROR_CLASS__ERROR_INVALID, &reason);
 		return false;
 	}
-	client->who.role = access_role_for(client->rights.everywhere, ACCESS_OVERRIDE);
 	return true;
 }
 
-/* Whether whoever asks has a role that is enough, the least of which counts; false: it was refused. */
-static bool control_may(struct control_client *client, const struct control_rule *rule, uint64_t id)
+/*
+ * Whether whoever asks may ask for it, from there and on what it is about, and pass what it is to pass; false: it was
+ * refused.
+ */
+static bool control_is_allowed(struct control_client *client, const struct control_rule *rule,
+        const Control__Request *request)
 {
-	client->who.role = access_role_for(client->rights.everywhere, rule->role);
-	if (client->who.role == ACCESS_NOBODY) {
-		control_refuse_role(client, id, rule->role);
-		return false;
-	}
-	return true;
+	struct control_about about;
+
+	control_about(request, &about);
+	return control_may(client, &about, rule->role, request->id) &&
+	       control_may_from_there(client, request) &&
+	       control_override_ok(client, &about, request);
 }
 
 /*
@@ -212,8 +203,8 @@ static void control_on_connect_look(evutil_socket_t fd, short what, void *arg)
 	}
 	wait->request = NULL;
 	control_wait_free(wait);
-	/* Roles may have changed since it came. */
-	if (control_may(client, rule, request->id) && control_override_ok(client, request)) {
+	/* Rights and groups may have changed since it came. */
+	if (control_is_allowed(client, rule, request)) {
 		control_carry_out(client, rule, request);
 	}
 	control__request__free_unpacked(request, NULL);
@@ -275,9 +266,7 @@ void control_client_ask(struct control_client *client, const Control__Request *r
 	engine_clock(control_engine(client));
 	if (!rule) {
 		control_refuse(client, request->id, WIRE__ERROR_CLASS__ERROR_UNSUPPORTED, &unknown);
-	} else if (!control_may(client, rule, request->id)) {
-		return;
-	} else if (!control_override_ok(client, request)) {
+	} else if (!control_is_allowed(client, rule, request)) {
 		return;
 	} else if (!control_words_ok(request)) {
 		control_refuse(client, request->id, WIRE__ERROR_CLASS__ERROR_INVALID, &words);

@@ -73,6 +73,8 @@ struct machines_tally {
 	uint32_t all, well, mute, in[_MACHINE_STATE_N];
 };
 const struct machines_tally *machines_tally(const struct machines *machines);
+/* Counts one machine, for who may not see all of them. */
+void machine_tally_into(const struct machine *machine, struct machines_tally *tally);
 /*
  * Visits by name, for whoever looks for what is amiss, those that may have something of it: neither up nor stopped by request,
  * ahead of the record, with a clock that differs, or with a service that does not run as it should.

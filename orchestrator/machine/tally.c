@@ -90,14 +90,17 @@ static void tally_unlist(struct machine *machine)
 	        (--machines->n_notable - at) * sizeof(*machines->notable));
 }
 
-static void tally_count(struct machine *machine, int by)
+static void tally_count(const struct machine *machine, struct machines_tally *tally, int by)
 {
-	struct machines *machines = machine->machines;
+	tally->all += by;
+	tally->well += machine->tally.is_well ? by : 0;
+	tally->mute += machine->tally.is_mute ? by : 0;
+	tally->in[machine->tally.state] += by;
+}
 
-	machines->tally.all += by;
-	machines->tally.well += machine->tally.is_well ? by : 0;
-	machines->tally.mute += machine->tally.is_mute ? by : 0;
-	machines->tally.in[machine->tally.state] += by;
+void machine_tally_into(const struct machine *machine, struct machines_tally *tally)
+{
+	tally_count(machine, tally, 1);
 }
 
 void machine_tally(struct machine *machine)
@@ -105,10 +108,10 @@ void machine_tally(struct machine *machine)
 	bool was_notable = machine->tally.is_notable;
 
 	if (machine->tally.state) {
-		tally_count(machine, -1);
+		tally_count(machine, &machine->machines->tally, -1);
 	}
 	machine->tally = tally_of(machine);
-	tally_count(machine, 1);
+	tally_count(machine, &machine->machines->tally, 1);
 	if (machine->tally.is_notable && !was_notable) {
 		tally_list(machine);
 	} else if (was_notable && !machine->tally.is_notable) {
@@ -118,7 +121,7 @@ void machine_tally(struct machine *machine)
 
 void machine_tally_end(struct machine *machine)
 {
-	tally_count(machine, -1);
+	tally_count(machine, &machine->machines->tally, -1);
 	if (machine->tally.is_notable) {
 		tally_unlist(machine);
 	}

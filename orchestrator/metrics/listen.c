@@ -106,10 +106,11 @@ static struct bufferevent *metrics_on_visitor(struct event_base *base, void *arg
 	return visitor->stream;
 }
 
-/* Whether whoever is connected may see what is answered; without a socket file everybody may. */
+/* Whether whoever is connected may see what is answered, which is of all machines; without a socket file everybody may. */
 static bool metrics_may_read(const struct metrics *metrics, struct evhttp_request *request)
 {
 	struct evhttp_connection *connection = evhttp_request_get_connection(request);
+	_cleanup_(access_rights_fini) struct access_rights rights = {0};
 	struct access_peer peer;
 	int fd = bufferevent_getfd(evhttp_connection_get_bufferevent(connection));
 
@@ -120,8 +121,8 @@ static bool metrics_may_read(const struct metrics *metrics, struct evhttp_reques
 		err_forget();
 		return false;
 	}
-	return access_role_for(access_roles(metrics->parts.config, &peer), ACCESS_VIEWER) !=
-	       ACCESS_NOBODY;
+	access_peer_rights(metrics->parts.config, &peer, &rights);
+	return access_role_for(rights.everywhere, ACCESS_VIEWER) != ACCESS_NOBODY;
 }
 
 /* Whoever may not read is told no more than that. */

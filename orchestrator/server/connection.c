@@ -241,10 +241,12 @@ static size_t connection_n_guests(const struct server *server)
 	return n;
 }
 
-static enum connection_rank connection_rank(const struct access_peer *peer, unsigned int roles)
+/* An admin of a group of machines is a guest like others: places are kept for who can mend lud itself. */
+static enum connection_rank connection_rank(
+        const struct access_peer *peer, const struct access_rights *rights)
 {
-	return access_is_owner(peer) || roles & 1u << ACCESS_ADMIN ? CONNECTION_ADMIN
-	                                                           : CONNECTION_GUEST;
+	return access_is_owner(peer) || rights->everywhere & 1u << ACCESS_ADMIN ? CONNECTION_ADMIN
+	                                                                        : CONNECTION_GUEST;
 }
 
 /*
@@ -252,17 +254,17 @@ static enum connection_rank connection_rank(const struct access_peer *peer, unsi
  * those out.
  */
 static const char *connection_objection(
-        struct server *server, const struct access_peer *peer, unsigned int roles)
+        struct server *server, const struct access_peer *peer, const struct access_rights *rights)
 {
 	size_t n = connection_n_of(server, peer->uid);
 
-	if (!roles) {
+	if (!access_rights_any(rights)) {
 		return "may not ask here";
 	}
 	if (!access_is_owner(peer) && n >= SERVER_GUESTS_MAX) {
 		return "has too many connections";
 	}
-	if (connection_rank(peer, roles) == CONNECTION_GUEST &&
+	if (connection_rank(peer, rights) == CONNECTION_GUEST &&
 	        connection_n_guests(server) >= connection_places(n) &&
 	        !connection_make_room(server, CONNECTION_GUEST, peer)) {
 		return n ? "has its share of connections: the last places are for users with fewer"
@@ -270,14 +272,14 @@ static const char *connection_objection(
 		           "an answer";
 	}
 	if (server->n_connections >= SERVER_CONNECTIONS_MAX &&
-	        !connection_make_room(server, connection_rank(peer, roles), peer)) {
+	        !connection_make_room(server, connection_rank(peer, rights), peer)) {
 		return "finds no place: every connection waits for an answer";
 	}
 	return NULL;
 }
 
 static int connection_new(struct server *server, int fd, const struct access_peer *peer,
-        unsigned int roles, struct connection **ret_connection)
+        const struct access_rights *rights, struct connection **ret_connection)
 {
 	static const struct session_identity self = {
 	        .min_version = CONTROL_PROTOCOL_MIN,
@@ -286,12 +288,11 @@ static int connection_new(struct server *server, int fd, const struct access_pee
 	};
 	struct connection *connection = mem_zero(sizeof(*connection));
 	struct principal who = {.way = ACCESS_WAY_LOCAL, .uid = peer->uid};
-	struct access_rights rights = {.everywhere = roles};
 	int r;
 
 	connection->server = server;
 	connection->peer = *peer;
-	connection->rank = connection_rank(peer, roles);
+	connection->rank = connection_rank(peer, rights);
 	r = link_new(link_stream(server->base, fd), server->buffers, SESSION_RESPONDER, &self,
 	        &connection_link_ops, connection, &connection->stream);
 	if (r < 0) {
@@ -304,7 +305,7 @@ static int connection_new(struct server *server, int fd, const struct access_pee
 	}
 	snprintf(who.name, sizeof(who.name), "%s", peer->name);
 	connection->client =
-	        control_client_new(server->control, &who, &rights, &connection_ops, connection);
+	        control_client_new(server->control, &who, rights, &connection_ops, connection);
 	server->n_connections++;
 	LIST_INSERT_HEAD(&server->connections, connection, link);
 	connection_busy(connection);
@@ -318,25 +319,25 @@ static int connection_new(struct server *server, int fd, const struct access_pee
  */
 void connection_admit(struct server *server, int fd)
 {
+	_cleanup_(access_rights_fini) struct access_rights rights = {0};
 	struct connection *connection = NULL;
 	struct access_peer peer;
 	const char *objection;
-	unsigned int roles;
 
 	if (access_peer_of(fd, &peer) < 0) {
 		err_forget();
 		close(fd);
 		return;
 	}
-	roles = access_roles(server->config, &peer);
-	objection = connection_objection(server, &peer, roles);
+	access_peer_rights(server->config, &peer, &rights);
+	objection = connection_objection(server, &peer, &rights);
 	if (objection) {
 		log_warn("control: %s %s", peer.name, objection);
 		server->n_refused++;
 		close(fd);
 		return;
 	}
-	if (connection_new(server, fd, &peer, roles, &connection) < 0) {
+	if (connection_new(server, fd, &peer, &rights, &connection) < 0) {
 		log_warn("control: %s: %s", peer.name, err_trace());
 		err_forget();
 		return;
@@ -356,13 +357,13 @@ void connections_reloaded(struct server *server)
 	struct connection *connection = LIST_FIRST(&server->connections);
 
 	while (connection) {
+		_cleanup_(access_rights_fini) struct access_rights rights = {0};
 		struct connection *next = LIST_NEXT(connection, link);
-		unsigned int roles = access_roles(server->config, &connection->peer);
 
-		control_client_rights(
-		        connection->client, &(struct access_rights){.everywhere = roles});
-		connection->rank = connection_rank(&connection->peer, roles);
-		if (!roles) {
+		access_peer_rights(server->config, &connection->peer, &rights);
+		control_client_rights(connection->client, &rights);
+		connection->rank = connection_rank(&connection->peer, &rights);
+		if (!access_rights_any(&rights)) {
 			log_warn("control: %s may not ask here any more", connection->peer.name);
 			link_end(connection->stream, WIRE__BYE_REASON__BYE_CLOSING);
 			connection_free(connection);

@@ -7,7 +7,7 @@
  * exactly once, or makes a control_wait that will; the request is the caller's and ends with
  * the call.
  */
-#define REQUEST(NAME, field, answer, other, machine, effect, role)                                 \
+#define REQUEST(NAME, field, answer, other, machine, effect, role, about, place)                   \
 	void control_on_##field(struct control_client *client, const Control__Request *request);
 #include "proto/control/requests.gen.def"
 #undef REQUEST

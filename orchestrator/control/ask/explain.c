@@ -103,7 +103,7 @@ static struct machine *explain_job(
 static bool explain_refuse_service(struct control_client *client, uint64_t id, const char *name)
 {
 	struct machines *machines = engine_machines(control_engine(client));
-	const struct machine *machine = machines_default(machines);
+	const struct machine *machine = control_default(client);
 	struct service_row service;
 	struct failure failure;
 	char remedy[sizeof(failure.remedy)];

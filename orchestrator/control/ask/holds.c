@@ -54,8 +54,12 @@ void control_holds_answer(struct control_client *client, uint64_t id)
 	pool_init(&pool);
 	list.holds = pool_zero(&pool, (n + 1) * sizeof(*list.holds));
 	for (size_t i = 0; i < n; i++) {
-		list.holds[list.n_holds++] =
-		        control_hold_view(&pool, engine_machines(engine), &rows[i]);
+		/* One of all machines is theirs, too, who see some. */
+		if (!rows[i].machine || control_sees(client, machines_by_id(engine_machines(engine),
+		                                                     rows[i].machine))) {
+			list.holds[list.n_holds++] =
+			        control_hold_view(&pool, engine_machines(engine), &rows[i]);
+		}
 	}
 	reply.body_case = CONTROL__REPLY__BODY_HOLDS;
 	reply.holds = &list;
@@ -272,7 +276,7 @@ void control_on_hold(struct control_client *client, const Control__Request *requ
 void control_on_unhold(struct control_client *client, const Control__Request *request)
 {
 	const Control__UnholdRequest *unhold = request->unhold;
-	bool any = access_role_for(client->rights.everywhere, ACCESS_OVERRIDE) != ACCESS_NOBODY;
+	bool any = access_role_for(client->here.roles, ACCESS_OVERRIDE) != ACCESS_NOBODY;
 	struct job_asked asked = control_asked(client, request);
 	struct rules_asked by = {&asked.who, asked.reason, ""};
 	struct control_targets targets;
@@ -294,7 +298,7 @@ void control_on_unhold(struct control_client *client, const Control__Request *re
 	}
 }
 
-/* Those of all machines: a person who wonders what keeps something does not know whose it is. */
+/* Those of all machines that may be seen: a person who wonders what keeps something does not know whose it is. */
 void control_on_hold_list(struct control_client *client, const Control__Request *request)
 {
 	control_holds_answer(client, request->id);

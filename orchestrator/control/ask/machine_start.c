@@ -63,7 +63,7 @@ static struct machine *control_machine_to_start(
 {
 	struct machines *machines = engine_machines(control_engine(client));
 	struct machine *machine =
-	        *name ? machines_by_name(machines, name) : machines_default(machines);
+	        *name ? machines_by_name(machines, name) : control_default(client);
 
 	if (!machine && !*name && machines_next(machines, NULL)) {
 		return control_machine(client, id, name);
@@ -82,7 +82,7 @@ static struct machine *control_machine_to_attach(
 {
 	struct machines *machines = engine_machines(control_engine(client));
 	struct machine *machine =
-	        *name ? machines_by_name(machines, name) : machines_default(machines);
+	        *name ? machines_by_name(machines, name) : control_default(client);
 	const struct machine_row *row = machine ? machine_row(machine) : NULL;
 	struct failure failure;
 	bool own;

@@ -7,25 +7,28 @@
 #include "orchestrator/control/ask/priv.h"
 #include "orchestrator/job/engine/engine.h"
 
-Control__Machine **control_machines_view(struct pool *pool, struct machines *machines,
-        uint32_t limit, const char *after, size_t *ret_n, char **ret_next)
+struct control_machines control_machines_view(
+        struct control_client *client, struct pool *pool, uint32_t limit, const char *after)
 {
+	struct machines *machines = engine_machines(control_engine(client));
 	struct control_page page = control_page(limit, CONTROL_PAGE_MAX);
-	Control__Machine **list = pool_zero(pool, page.limit * sizeof(*list));
+	struct control_machines found = {pool_zero(pool, page.limit * sizeof(*found.list)), 0, ""};
 	struct machine *machine = machines_after(machines, after);
-	char *next = "";
 
-	*ret_n = 0;
 	for (; machine && !page.more; machine = machines_next(machines, machine)) {
-		Control__Machine *view = view_machine(pool, machine);
+		Control__Machine *view;
 
+		if (!control_sees(client, machine)) {
+			continue;
+		}
+		view = view_machine(pool, machine);
 		if (control_page_takes(&page, &view->base)) {
-			list[(*ret_n)++] = view;
-			next = view->name;
+			found.list[found.n++] = view;
+			found.next = view->name;
 		}
 	}
-	*ret_next = page.more ? next : "";
-	return list;
+	found.next = page.more ? found.next : "";
+	return found;
 }
 
 /* With the record's health, which whoever looks at machines must know, too. */
@@ -35,10 +38,13 @@ static void control_machines_page(
 	_cleanup_(pool_fini) struct pool pool;
 	Control__Reply reply = CONTROL__REPLY__INIT;
 	Control__MachineList list = CONTROL__MACHINE_LIST__INIT;
+	struct control_machines found;
 
 	pool_init(&pool);
-	list.machines = control_machines_view(&pool, engine_machines(control_engine(client)), limit,
-	        after, &list.n_machines, &list.next);
+	found = control_machines_view(client, &pool, limit, after);
+	list.machines = found.list;
+	list.n_machines = found.n;
+	list.next = found.next;
 	list.record = view_record(&pool, control_engine(client));
 	reply.body_case = CONTROL__REPLY__BODY_MACHINES;
 	reply.machines = &list;

@@ -77,6 +77,7 @@ static void control_mark(struct control_client *client, const Control__Request *
 	        *request->reason ? ": " : "", request->reason);
 	engine_rules_changed(control_engine(client));
 	control_machines_answer(client, request->id);
+	control_look(client->control);
 }
 
 void control_on_machine_group(struct control_client *client, const Control__Request *request)

@@ -12,8 +12,9 @@
 #define NAMES_JOBS 20u   /* of those that are over, of one machine */
 #define NAMES_MACHINES 8 /* whose jobs are looked at */
 
-/* A list while it is filled. A name that is there already is not added again. */
+/* A list while it is filled, of what the client may see. A name that is there already is not added again. */
 struct names {
+	const struct control_client *client;
 	struct pool *pool;
 	Control__NameList *list;
 };
@@ -42,10 +43,14 @@ static int names_add_release(const struct release_row *row, void *arg)
 
 static int names_add_job(const struct job_row *row, void *arg)
 {
+	const struct names *names = arg;
+	struct machines *machines = engine_machines(control_engine(names->client));
 	char number[24];
 
-	snprintf(number, sizeof(number), "%" PRIi64, row->id);
-	names_add(arg, number);
+	if (control_sees(names->client, machines_by_id(machines, row->machine))) {
+		snprintf(number, sizeof(number), "%" PRIi64, row->id);
+		names_add(arg, number);
+	}
 	return 0;
 }
 
@@ -55,7 +60,9 @@ static void names_of_machines(struct names *names, struct machines *machines)
 	struct machine *machine = NULL;
 
 	while ((machine = machines_next(machines, machine))) {
-		names_add(names, machine_row(machine)->name);
+		if (control_sees(names->client, machine)) {
+			names_add(names, machine_row(machine)->name);
+		}
 	}
 }
 
@@ -63,11 +70,12 @@ static void names_of_machines(struct names *names, struct machines *machines)
 static void names_of_services(struct names *names, struct machines *machines, const char *name)
 {
 	const struct machine *only =
-	        *name ? machines_by_name(machines, name) : machines_default(machines);
+	        *name ? machines_by_name(machines, name) : control_default(names->client);
 	struct machine *machine = NULL;
 
 	while ((machine = machines_next(machines, machine))) {
-		const Machine__Status *said = machine_status(machine);
+		const Machine__Status *said =
+		        control_sees(names->client, machine) ? machine_status(machine) : NULL;
 
 		for (size_t i = 0; said && (!only || only == machine) && i < said->n_services;
 		        i++) {
@@ -85,12 +93,14 @@ static int names_of_jobs(struct names *names, struct db *db, struct machines *ma
 	struct machine *machine = NULL;
 	int r = store_job_each_open(db, 0, names_add_job, names);
 
-	for (int n = 0; !r && n < NAMES_MACHINES && (machine = machines_next(machines, machine));
-	        n++) {
+	for (int n = 0; !r && n < NAMES_MACHINES && (machine = machines_next(machines, machine));) {
 		struct job_filter filter = {
 		        .machine = machine_row(machine)->id, .service = "", .limit = NAMES_JOBS};
 
-		r = store_job_each(db, &filter, names_add_job, names);
+		if (control_sees(names->client, machine)) {
+			r = store_job_each(db, &filter, names_add_job, names);
+			n++;
+		}
 	}
 	return err_fold(r);
 }
@@ -106,7 +116,7 @@ void control_on_names(struct control_client *client, const Control__Request *req
 	struct machines *machines = engine_machines(control_engine(client));
 	Control__Reply reply = CONTROL__REPLY__INIT;
 	Control__NameList list = CONTROL__NAME_LIST__INIT;
-	struct names names = {&pool, &list};
+	struct names names = {client, &pool, &list};
 	int r = 0;
 
 	pool_init(&pool);

@@ -16,18 +16,18 @@ void control_on_next(struct control_client *client, const Control__Request *requ
 	const Control__NextRequest *ask = request->next;
 	Control__Reply reply = CONTROL__REPLY__INIT;
 	Control__NextList list = CONTROL__NEXT_LIST__INIT;
-	struct machine *machine = NULL;
+	struct view_next_ask which = {.rights = &client->rights,
+	        .jobs = true,
+	        .max = ask->limit && ask->limit < NEXT_MAX ? ask->limit : NEXT_MAX};
 
 	pool_init(&pool);
 	if (*ask->machine) {
-		machine = control_machine(client, request->id, ask->machine);
-		if (!machine) {
+		which.machine = control_machine(client, request->id, ask->machine);
+		if (!which.machine) {
 			return;
 		}
 	}
-	if (view_next(&pool, control_engine(client), machine, true,
-	            ask->limit && ask->limit < NEXT_MAX ? ask->limit : NEXT_MAX, &list.items,
-	            &list.n_items)) {
+	if (view_next(&pool, control_engine(client), &which, &list.items, &list.n_items)) {
 		control_refuse_record(client, request->id);
 		return;
 	}

@@ -230,6 +230,7 @@ void control_on_policy_show(struct control_client *client, const Control__Reques
 	control_policy_set(&pool, control_engine(client), &set);
 	set.policies = pool_zero(&pool, RULES_POLICIES_MAX * sizeof(*set.policies));
 	if (machine) {
+		set.n_notes = control_sees(client, NULL) ? set.n_notes : 0;
 		set.text = control_policy_text(&pool, rules, machine, show->service);
 	} else if (store_policy_each(control_db(client), rules_version(rules)->id,
 	                   control_policy_source, (void *[]){&pool, &set}) != 0) {

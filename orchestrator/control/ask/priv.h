@@ -16,9 +16,14 @@ struct control_page control_page(uint32_t asked, size_t usual);
 /* Whether the row is one of the page: in order, until one is not. */
 bool control_page_takes(struct control_page *page, const ProtobufCMessage *row);
 
-/* machines.c: a page of the list, and where the next begins ("": nowhere) */
-Control__Machine **control_machines_view(struct pool *pool, struct machines *machines,
-        uint32_t limit, const char *after, size_t *ret_n, char **ret_next);
+/* machines.c: a page of the list of those that the client may see, and where the next begins ("": nowhere) */
+struct control_machines {
+	Control__Machine **list;
+	size_t n;
+	char *next;
+};
+struct control_machines control_machines_view(
+        struct control_client *client, struct pool *pool, uint32_t limit, const char *after);
 /* Its first page, which is the answer to whatever changes the list. */
 void control_machines_answer(struct control_client *client, uint64_t id);
 

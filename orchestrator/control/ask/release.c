@@ -65,7 +65,7 @@ static void release_view_machines(struct control_client *client, struct pool *po
 	}
 	detail->runs_on = pool_zero(pool, (n + 1) * sizeof(*detail->runs_on));
 	while ((machine = machines_next(machines, machine))) {
-		if (control_release_runs_on(machine, row)) {
+		if (control_sees(client, machine) && control_release_runs_on(machine, row)) {
 			detail->runs_on[detail->n_runs_on++] =
 			        pool_text(pool, machine_row(machine)->name);
 		}
@@ -198,7 +198,7 @@ static int release_running(struct control_client *client, const char *name, cons
 {
 	struct machines *machines = engine_machines(control_engine(client));
 	struct machine *machine =
-	        *name ? machines_by_name(machines, name) : machines_default(machines);
+	        *name ? machines_by_name(machines, name) : control_default(client);
 	const Machine__Service *said = machine ? machine_service(machine, service) : NULL;
 	int r = said ? machine_release(control_db(client), said, ret_row) : DB_E_NONE;
 

@@ -23,6 +23,7 @@
 
 /* An answer that is put together. */
 struct rollout_view {
+	const struct control_client *client;
 	struct pool *pool;
 	struct db *db;
 	Control__RolloutList *list;
@@ -61,10 +62,9 @@ static int rollout_view_ring(const struct rollout_ring_row *row, void *arg)
 	return err_up(r);
 }
 
-/* Machines that were removed are not shown; their jobs are in the list of jobs. The cursor is a machine. */
-static int rollout_view_member(const struct rollout_member_row *row, void *arg)
+/* The cursor is a machine. */
+static void rollout_view_seen(const struct rollout_member_row *row, struct rollout_view *view)
 {
-	struct rollout_view *view = arg;
 	Control__RolloutMember *member = pool_zero(view->pool, sizeof(*member));
 
 	control__rollout_member__init(member);
@@ -76,7 +76,37 @@ static int rollout_view_member(const struct rollout_member_row *row, void *arg)
 		view->rollout->members[view->rollout->n_members++] = member;
 		view->list->next = (uint64_t)row->machine;
 	}
+}
+
+static const struct machine *rollout_machine(
+        const struct rollout_view *view, const struct rollout_member_row *row)
+{
+	return machines_by_id(engine_machines(control_engine(view->client)), row->machine);
+}
+
+/* Machines that were removed are not shown; their jobs are in the list of jobs. */
+static int rollout_view_member(const struct rollout_member_row *row, void *arg)
+{
+	struct rollout_view *view = arg;
+
+	if (!view->page.more && control_sees(view->client, rollout_machine(view, row))) {
+		rollout_view_seen(row, view);
+	}
 	return 0;
+}
+
+/* 1, which ends the visit: the member may be seen. */
+static int rollout_sees_member(const struct rollout_member_row *row, void *arg)
+{
+	return control_sees(((struct rollout_view *)arg)->client, rollout_machine(arg, row));
+}
+
+/* A rollout is shown to whoever may see one of its machines. 1, 0, or an error. */
+static int rollout_is_seen(struct rollout_view *view, int64_t rollout)
+{
+	return control_sees(view->client, NULL) ? 1
+	                                        : err_up(store_rollout_member_each(view->db,
+	                                                  rollout, rollout_sees_member, view));
 }
 
 /*
@@ -152,13 +182,21 @@ static int rollout_view_head(struct rollout_view *view, const struct rollout_row
 static int rollout_view_row(const struct rollout_row *row, void *arg)
 {
 	struct rollout_view *view = arg;
-	int r = view->page.more ? 0 : rollout_view_head(view, row);
+	int seen = view->page.more ? 0 : rollout_is_seen(view, row->id);
+	int r = seen > 0 ? rollout_view_head(view, row) : seen;
 
-	if (!r && !view->page.more && control_page_takes(&view->page, &view->rollout->base)) {
+	if (seen > 0 && !r && !view->page.more &&
+	        control_page_takes(&view->page, &view->rollout->base)) {
 		view->list->rollouts[view->list->n_rollouts++] = view->rollout;
 		view->list->next = (uint64_t)row->id;
 	}
 	return err_up(r);
+}
+
+/* How many rows are read for the page, and one more: of who sees some of them only, all are looked at. */
+static int64_t rollouts_limit(const struct rollout_view *view)
+{
+	return control_sees(view->client, NULL) ? (int64_t)view->page.limit + 1 : INT64_MAX;
 }
 
 /* One, with a page of its machines, which have the room that the rest leaves. */
@@ -175,8 +213,8 @@ static int rollout_view_one(
 	view->rollout->members =
 	        pool_zero(view->pool, view->page.limit * sizeof(*view->rollout->members));
 	view->page.bytes = control__rollout__get_packed_size(view->rollout);
-	return err_up(store_rollout_member_page(view->db, row->id, ask->after,
-	        (int64_t)view->page.limit + 1, rollout_view_member, view));
+	return err_up(store_rollout_member_page(
+	        view->db, row->id, ask->after, rollouts_limit(view), rollout_view_member, view));
 }
 
 /* Numbers are never given twice, so one that is not found was never a rollout of this record. */
@@ -195,19 +233,20 @@ static void rollouts_answer(
 	_cleanup_(pool_fini) struct pool pool;
 	Control__Reply reply = CONTROL__REPLY__INIT;
 	Control__RolloutList list = CONTROL__ROLLOUT_LIST__INIT;
-	struct rollout_view view = {&pool, control_db(client), &list, NULL,
+	struct rollout_view view = {client, &pool, control_db(client), &list, NULL,
 	        control_page(ask->limit, ask->which ? CONTROL_PAGE_MAX : ROLLOUTS_DEFAULT)};
 	struct rollout_row row;
-	int r;
+	int r, seen;
 
 	pool_init(&pool);
 	list.rollouts = pool_zero(&pool, view.page.limit * sizeof(*list.rollouts));
 	if (!ask->which) {
-		r = store_rollout_page(control_db(client), ask->after, (int64_t)view.page.limit + 1,
+		r = store_rollout_page(control_db(client), ask->after, rollouts_limit(&view),
 		        rollout_view_row, &view);
 	} else {
 		r = store_rollout_find(control_db(client), ask->which, &row);
-		r = r ? r : rollout_view_one(&view, &row, ask);
+		seen = r ? r : rollout_is_seen(&view, ask->which);
+		r = seen > 0 ? rollout_view_one(&view, &row, ask) : seen < 0 ? seen : DB_E_NONE;
 	}
 	list.next = view.page.more ? list.next : 0;
 	if (r == DB_E_NONE) {

@@ -18,7 +18,7 @@ static void control_status_answer(
 
 	pool_init(&pool);
 	reply.body_case = CONTROL__REPLY__BODY_STATUS;
-	reply.status = view_status(&pool, control_engine(client), machine, stale);
+	reply.status = view_status(&pool, control_engine(client), &client->rights, machine, stale);
 	control_reply(client, id, &reply);
 }
 
@@ -55,7 +55,7 @@ static bool control_status_is_of_all(
 	struct machines *machines = engine_machines(control_engine(client));
 	char lost[CONTROL_NAME_SIZE];
 
-	return status->overview && !*status->machine && !machines_default(machines) &&
+	return status->overview && !*status->machine && !control_default(client) &&
 	       (machines_next(machines, NULL) || !machines_find_lost(machines, lost, sizeof(lost)));
 }
 
@@ -66,11 +66,14 @@ static void control_status_of_all(struct control_client *client, uint64_t id)
 	struct engine *engine = control_engine(client);
 	Control__Reply reply = CONTROL__REPLY__INIT;
 	Control__Status status = CONTROL__STATUS__INIT;
+	struct control_machines found;
 
 	pool_init(&pool);
-	status.overview = view_overview(&pool, engine);
-	status.machines = control_machines_view(
-	        &pool, engine_machines(engine), 0, "", &status.n_machines, &status.machines_next);
+	status.overview = view_overview(&pool, engine, &client->rights);
+	found = control_machines_view(client, &pool, 0, "");
+	status.machines = found.list;
+	status.n_machines = found.n;
+	status.machines_next = found.next;
 	status.record = view_record(&pool, engine);
 	reply.body_case = CONTROL__REPLY__BODY_STATUS;
 	reply.status = &status;

@@ -26,10 +26,20 @@ static size_t control_events_unread(const void *arg)
 	return wait->client->ops->backlog(wait->client->arg);
 }
 
+/* By the rights and groups of now, also of what happened before. */
+static bool control_events_sees(const char *machine, const void *arg)
+{
+	const struct control_wait *wait = arg;
+
+	return control_sees(wait->client,
+	        machines_by_name(engine_machines(control_engine(wait->client)), machine));
+}
+
 /* A machine that is named must be there; none is all machines, not the default one. */
 void control_on_watch(struct control_client *client, const Control__Request *request)
 {
-	static const struct feed_ops ops = {control_on_events, control_events_unread};
+	static const struct feed_ops ops = {
+	        control_on_events, control_events_unread, control_events_sees};
 	const Control__WatchRequest *ask = request->watch;
 	struct machine *machine = NULL;
 	struct control_wait *wait;

@@ -20,6 +20,14 @@
 #define CONTROL_JOBS_MAX 64u    /* of one request */
 #define CONTROL_NAME_SIZE 32u   /* of a machine's name, with its end */
 
+/* A right that a request was made with: looked at again while it waits. */
+struct control_right {
+	unsigned int roles; /* a set: those on what it is about */
+	enum access_role needed;
+	int64_t machine;    /* that it is about; 0: none in particular, */
+	bool is_everything; /* which is everything, or whatever is seen */
+};
+
 /*
  * A request that is answered later. It waits for one of several things; what it does not wait for
  * is NULL. All of it is owned but the client and the machine.
@@ -27,7 +35,8 @@
 struct control_wait {
 	LIST_ENTRY(control_wait) link; /* in client->waiting */
 	struct control_client *client;
-	uint64_t id;             /* of the request, which its answer repeats */
+	uint64_t id; /* of the request, which its answer repeats */
+	struct control_right right;
 	struct machine *machine; /* NULL: none in particular; a removed one ends the wait */
 
 	/* A request that came while its machine was connecting, to be handled then. */
@@ -76,8 +85,9 @@ struct control_client {
 	void *arg;            /* of ops */
 	struct principal who; /* its role is that in which the request at hand is made */
 	struct access_rights rights;
-	int backup;       /* of the record, for this client to read; -1: none */
-	size_t n_waiting; /* entries of ->waiting */
+	struct control_right here; /* what of them the request at hand is made with */
+	int backup;                /* of the record, for this client to read; -1: none */
+	size_t n_waiting;          /* entries of ->waiting */
 	LIST_HEAD(, control_wait) waiting;
 	LIST_HEAD(, control_once) once; /* requests with an id that are not answered yet */
 };
@@ -141,8 +151,17 @@ struct control_wait *control_wait_new(struct control_client *client, uint64_t id
 struct control_wait *control_wait_free(struct control_wait *wait);
 /* Answers every request that waits for the machine, which is about to be removed. */
 void control_end_waits(struct control *control, const struct machine *machine);
+/* Rights, or the groups of machines, are others now: refuses what waits and would not be let in any more. */
+void control_client_look(struct control_client *client);
+void control_look(struct control *control);
 
-/* target.c: letters, digits, - and _, fewer than CONTROL_NAME_SIZE of them */
+/* target.c: whether the client may see the machine; NULL: what is about none */
+bool control_sees(const struct control_client *client, const struct machine *machine);
+/* Whether there is a machine that it may see. */
+bool control_sees_some(const struct control_client *client);
+/* The machine that is meant without a name: the default, or the only one that the client may see; NULL: that is not clear. */
+struct machine *control_default(const struct control_client *client);
+/* Letters, digits, - and _, fewer than CONTROL_NAME_SIZE of them */
 bool control_name_is_valid(const char *name);
 /*
  * The machine of this name; "" is the default, or the only one there is. NULL: there is none, or

@@ -15,6 +15,38 @@
 
 #include "host/base/file.h"
 
+bool control_sees(const struct control_client *client, const struct machine *machine)
+{
+	return view_sees(&client->rights, machine);
+}
+
+/* The first one after this that may be seen. */
+static struct machine *target_next(const struct control_client *client, struct machine *machine)
+{
+	struct machines *machines = engine_machines(control_engine(client));
+
+	while ((machine = machines_next(machines, machine)) && !control_sees(client, machine)) {
+	}
+	return machine;
+}
+
+bool control_sees_some(const struct control_client *client)
+{
+	return target_next(client, NULL) != NULL;
+}
+
+/* Of others than those who see everything: a default that they do not see is none of theirs. */
+struct machine *control_default(const struct control_client *client)
+{
+	struct machine *machine = machines_default(engine_machines(control_engine(client)));
+
+	if (control_sees(client, NULL) || (machine && control_sees(client, machine))) {
+		return machine;
+	}
+	machine = target_next(client, NULL);
+	return machine && !target_next(client, machine) ? machine : NULL;
+}
+
 /*
  * Looks the machine up as control_machine() does, but refuses nothing: a name that means none is
  * left to the handler, which says so.
@@ -23,7 +55,7 @@ bool control_is_connecting(const struct control_client *client, const char *name
 {
 	struct machines *machines = engine_machines(control_engine(client));
 	const struct machine *machine =
-	        *name ? machines_by_name(machines, name) : machines_default(machines);
+	        *name ? machines_by_name(machines, name) : control_default(client);
 
 	return machine && machine_state(machine) == MACHINE_CONNECTING;
 }
@@ -70,12 +102,11 @@ void control_refuse_lost(
 /* Names of all machines, for a message. */
 static void control_machine_names(const struct control_client *client, char *ret_text, size_t size)
 {
-	struct machines *machines = engine_machines(control_engine(client));
 	struct machine *machine = NULL;
 	size_t used = 0;
 
 	*ret_text = '\0';
-	while (used < size && (machine = machines_next(machines, machine))) {
+	while (used < size && (machine = target_next(client, machine))) {
 		used += snprintf(ret_text + used, size - used, "%s%s", used ? ", " : "",
 		        machine_row(machine)->name);
 	}
@@ -90,7 +121,7 @@ struct machine *control_machine(struct control_client *client, uint64_t id, cons
 {
 	struct machines *machines = engine_machines(control_engine(client));
 	struct machine *machine =
-	        *name ? machines_by_name(machines, name) : machines_default(machines);
+	        *name ? machines_by_name(machines, name) : control_default(client);
 	struct failure failure;
 	char names[160], lost[CONTROL_NAME_SIZE];
 
@@ -108,6 +139,10 @@ struct machine *control_machine(struct control_client *client, uint64_t id, cons
 	if (!machines_next(machines, NULL)) {
 		failure_set(&failure, "no-machine", "lud", "start one with `luctl machine start`",
 		        "there is no machine yet");
+	} else if (!control_sees_some(client)) {
+		failure_set(&failure, "no-machine", "lud",
+		        "have an admin put machines into a group on which you have a role",
+		        "there is no machine that you may see");
 	} else if (*name) {
 		failure_set(&failure, "no-machine", name, "`luctl machine list` shows them",
 		        "there is no machine of this name; there are: %s", names);

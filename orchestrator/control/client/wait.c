@@ -22,6 +22,7 @@ struct control_wait *control_wait_new(struct control_client *client, uint64_t id
 	wait = mem_zero(sizeof(*wait));
 	wait->client = client;
 	wait->id = id;
+	wait->right = client->here;
 	client->n_waiting++;
 	LIST_INSERT_HEAD(&client->waiting, wait, link);
 	return wait;
@@ -90,5 +91,51 @@ void control_end_waits(struct control *control, const struct machine *machine)
 			}
 			wait = next;
 		}
+	}
+}
+
+/* Whether its client still has the right that it was asked with. A machine that is gone has no groups. */
+static bool wait_may(const struct control_wait *wait)
+{
+	const struct access_rights *rights = &wait->client->rights;
+	const struct control_right *right = &wait->right;
+	const struct machine *machine =
+	        machines_by_id(engine_machines(control_engine(wait->client)), right->machine);
+	unsigned int roles = right->is_everything ? rights->everywhere
+	                     : right->machine     ? access_rights_on(rights,
+                                                        machine ? machine_row(machine)->groups : "")
+	                                          : access_rights_any(rights);
+
+	return access_role_for(roles, right->needed) != ACCESS_NOBODY;
+}
+
+/* What it asked for goes on, as when its connection ends. */
+void control_client_look(struct control_client *client)
+{
+	struct control_wait *wait = LIST_FIRST(&client->waiting);
+
+	while (wait) {
+		struct control_wait *next = LIST_NEXT(wait, link);
+		struct failure failure;
+
+		if (!wait_may(wait)) {
+			failure_set(&failure, "role", "access",
+			        "have an admin give it again, or ask as somebody who has it",
+			        "%s has not the role %s on this any more", client->who.name,
+			        access_role_word(wait->right.needed));
+			control_refuse(client, wait->id, WIRE__ERROR_CLASS__ERROR_DENIED, &failure);
+			control_wait_free(wait);
+		}
+		wait = next;
+	}
+}
+
+void control_look(struct control *control)
+{
+	struct control_client *client;
+
+	LIST_FOREACH(client, &control->clients, link)
+	{
+		control_client_look(client);
 	}
 }

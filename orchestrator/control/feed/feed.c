@@ -202,8 +202,9 @@ static size_t feed_fill(struct feed_reader *reader, struct pool *pool, Control__
 	chunk->events = pool_zero(pool, FEED_CHUNK_MAX * sizeof(*chunk->events));
 	while (reader->next < feed->next && chunk->n_events < FEED_CHUNK_MAX) {
 		const struct feed_entry *entry = &feed->ring[reader->next++ % FEED_KEPT];
-		bool is_its = !*reader->machine || !*entry->machine ||
-		              !strcmp(reader->machine, entry->machine);
+		bool is_its = (!*reader->machine || !*entry->machine ||
+		                      !strcmp(reader->machine, entry->machine)) &&
+		              reader->ops->sees(entry->machine, reader->arg);
 
 		if (is_its) {
 			Control__Event *event = control__event__unpack(

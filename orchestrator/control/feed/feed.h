@@ -29,6 +29,8 @@ struct feed_ops {
 	void (*take)(Control__EventChunk *chunk, void *arg);
 	/* Bytes that it took and did not read yet. */
 	size_t (*backlog)(const void *arg);
+	/* Whether it may see what happens to a machine of this name; "": to none in particular. */
+	bool (*sees)(const char *machine, const void *arg);
 };
 /*
  * Reads from behind `after` of `run`; where that is "", from now on; of another run, all that is kept. machine: only this

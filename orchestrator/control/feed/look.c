@@ -120,7 +120,7 @@ void look_at(struct look *look, struct feed *feed, struct engine *engine)
 	const Control__Overview *view;
 
 	pool_init(&pool);
-	view = view_overview(&pool, engine);
+	view = view_overview(&pool, engine, NULL);
 	for (size_t i = 0; i < look->n; i++) {
 		look->rows[i].is_there = false;
 	}

@@ -15,11 +15,12 @@ struct amiss_list {
 	int64_t now_us;
 	const char *kind; /* of the source that is asked */
 	Control__Overview *overview;
+	size_t room; /* of ->overview for rows */
 };
 
 /*
  * A new row of this level to fill in further, with subject and text copied; source is SOURCE_MEMORY, of now, until it is said
- * otherwise. Never NULL: beyond AMISS_MAX the least bad are counted and not shown.
+ * otherwise. Never NULL: beyond ->room the least bad are counted and not shown.
  */
 Control__Amiss *amiss_add(struct amiss_list *list, Control__AmissLevel level, const char *subject,
         const char *format, ...) __attribute__((format(printf, 4, 5)));

@@ -12,6 +12,7 @@
 struct view_next {
 	struct pool *pool;
 	struct engine *engine;
+	const struct access_rights *rights;
 	Control__NextItem **items;
 	size_t n, max;
 	size_t first_job; /* of ->items: those before it are timers */
@@ -32,7 +33,7 @@ static Control__NextItem *view_next_new(struct view_next *visit, int64_t machine
 	Control__NextItem *view;
 	const struct machine *its = machines_by_id(engine_machines(visit->engine), machine);
 
-	if (!its) {
+	if (!its || !view_sees(visit->rights, its)) {
 		return NULL;
 	}
 	view = pool_zero(visit->pool, sizeof(*view));
@@ -105,26 +106,32 @@ static int view_next_job(const struct job_row *row, void *arg)
 	return 0;
 }
 
+/* Rows that are looked at for somebody who may not see all of them: those of others must not take their places. */
+#define VIEW_NEXT_LOOKED_AT 8192u
+
 /* So many of each are gathered, since either may have the first ones. */
-int view_next(struct pool *pool, struct engine *engine, struct machine *machine, bool jobs,
-        size_t max, Control__NextItem ***ret_items, size_t *ret_n)
+int view_next(struct pool *pool, struct engine *engine, const struct view_next_ask *ask,
+        Control__NextItem ***ret_items, size_t *ret_n)
 {
 	struct view_next visit = {
 	        .pool = pool,
 	        .engine = engine,
-	        .items = pool_zero(pool, 2 * max * sizeof(*visit.items)),
-	        .max = max,
+	        .rights = ask->rights,
+	        .items = pool_zero(pool, 2 * ask->max * sizeof(*visit.items)),
+	        .max = ask->max,
 	};
-	int r = schedule_each_next(engine_schedule(engine), machine, max, view_next_timer, &visit);
+	size_t limit = view_sees(ask->rights, NULL) ? ask->max : VIEW_NEXT_LOOKED_AT;
+	int r = schedule_each_next(
+	        engine_schedule(engine), ask->machine, limit, view_next_timer, &visit);
 
-	if (!r && jobs) {
+	if (!r && ask->jobs) {
 		visit.first_job = visit.n;
-		r = store_job_each_open(engine_db(engine), machine ? machine_row(machine)->id : 0,
-		        view_next_job, &visit);
+		r = store_job_each_open(engine_db(engine),
+		        ask->machine ? machine_row(ask->machine)->id : 0, view_next_job, &visit);
 		qsort(visit.items, visit.n, sizeof(visit.items[0]), view_next_order);
 	}
 	*ret_items = visit.items;
-	*ret_n = visit.n < max ? visit.n : max;
+	*ret_n = visit.n < ask->max ? visit.n : ask->max;
 	return err_up(r);
 }
 

@@ -240,8 +240,9 @@ static void view_policies(
 			status->standing_kept_us = shut.since_us;
 		}
 	}
-	if (view_next(pool, engine, machine, false, VIEW_POLICIES_MAX, &status->policies,
-	            &status->n_policies)) {
+	const struct view_next_ask ask = {.machine = machine, .max = VIEW_POLICIES_MAX};
+
+	if (view_next(pool, engine, &ask, &status->policies, &status->n_policies)) {
 		err_forget();
 	}
 }
@@ -297,8 +298,8 @@ static void view_validity(Control__Status *status)
  * Never fails: what cannot be read is left out, and ->record says why. The pool has to be the one
  * that the answer is sent from.
  */
-Control__Status *view_status(
-        struct pool *pool, struct engine *engine, struct machine *machine, bool stale)
+Control__Status *view_status(struct pool *pool, struct engine *engine,
+        const struct access_rights *rights, struct machine *machine, bool stale)
 {
 	Control__Status *status = pool_zero(pool, sizeof(*status));
 	struct view_services services = {pool, engine, machine, status, stale};
@@ -319,7 +320,7 @@ Control__Status *view_status(
 		log_error("status: %s", err_trace());
 		err_forget();
 	}
-	status->overview = view_overview(pool, engine);
+	status->overview = view_overview(pool, engine, rights);
 	/* Last: what was read above may have met what it tells. */
 	status->record = view_record(pool, engine);
 	return status;

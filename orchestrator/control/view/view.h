@@ -4,6 +4,7 @@
  * Negative: the record could not be read, and there is nothing to show.
  */
 #include "host/base/pool.h"
+#include "orchestrator/access/rights.h"
 #include "orchestrator/job/core/core.h"
 #include "orchestrator/store/generations.h"
 #include "orchestrator/store/jobs.h"
@@ -17,18 +18,21 @@ struct job_skip {
 	bool refused; /* else it cannot be updated yet */
 };
 
+/* Whether somebody with these rights may see the machine; NULL: everybody who looks may. Of none that is there: all. */
+bool view_sees(const struct access_rights *rights, const struct machine *machine);
 /* Who made a layout, or is to: the word of the command line. */
 const char *view_layout(bool machine_made);
 Control__Machine *view_machine(struct pool *pool, const struct machine *machine);
 Control__Record *view_record(struct pool *pool, struct engine *engine);
 /*
  * What the machine says is shown whatever became of the record, which ->record tells.
- * stale: it did not say so now.
+ * stale: it did not say so now. rights: of whoever looks, for what is about other machines.
  */
-Control__Status *view_status(
-        struct pool *pool, struct engine *engine, struct machine *machine, bool stale);
-/* overview.c: all machines at a glance, and what is wrong, from memory. */
-Control__Overview *view_overview(struct pool *pool, struct engine *engine);
+Control__Status *view_status(struct pool *pool, struct engine *engine,
+        const struct access_rights *rights, struct machine *machine, bool stale);
+/* overview.c: all machines that may be seen at a glance, and what is wrong with them, from memory. */
+Control__Overview *view_overview(
+        struct pool *pool, struct engine *engine, const struct access_rights *rights);
 /* DB_E_NONE when there is no such job. with_steps: the long form. */
 int __must_check view_job(struct pool *pool, struct engine *engine, int64_t id, bool with_steps,
         Control__Job **ret_view);
@@ -52,8 +56,14 @@ int __must_check view_job_pairing(struct pool *pool, struct db *db, const struct
 Control__Proposal *view_proposal(struct pool *pool, const struct job_news *news);
 Control__Release *view_release(struct pool *pool, const struct release_row *row);
 /*
- * next.c: what happens next on a machine, or on all (NULL); with jobs that wait for a time, and then in the order of
- * the times. At most `max`; an error of the record.
+ * next.c: what happens next on a machine, or on all (NULL) that may be seen; with jobs that wait for a time, and then in
+ * the order of the times. At most ->max; an error of the record.
  */
-int __must_check view_next(struct pool *pool, struct engine *engine, struct machine *machine,
-        bool jobs, size_t max, Control__NextItem ***ret_items, size_t *ret_n);
+struct view_next_ask {
+	struct machine *machine;
+	const struct access_rights *rights;
+	bool jobs;
+	size_t max;
+};
+int __must_check view_next(struct pool *pool, struct engine *engine,
+        const struct view_next_ask *ask, Control__NextItem ***ret_items, size_t *ret_n);

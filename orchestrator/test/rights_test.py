@@ -1,0 +1,238 @@
+#!/usr/bin/env python3
+"""Rights by groups of machines: who may ask for what, on which machine, and what they see.
+
+Usage: rights_test.py BUILD [CASE...]      (no case: all of them, several side by side)
+
+`m` is in the group edge and runs, `p` is in the group prod and never ran. Whoever asks is a user of the host, with roles by
+lud's configuration; the requests and what they need are read from control.proto, so that a new one is asked for, too.
+"""
+
+import importlib.util
+import os
+
+import harness
+from harness import control_as, refused_call
+
+GUEST = 65534
+HERE = os.path.dirname(os.path.abspath(__file__))
+CONTROL = os.path.join(os.path.dirname(os.path.dirname(HERE)), 'proto/control')
+INCLUDES = {'viewer': {'viewer'}, 'operator': {'viewer', 'operator'}, 'release-manager': {'viewer', 'release-manager'},
+            'override': {'viewer', 'operator', 'override'},
+            'admin': {'viewer', 'operator', 'release-manager', 'override', 'admin'}}
+
+# What makes a request fail for another reason than rights, or do nothing that others would notice.
+BODIES = {
+    'history': {'service': 'ds'}, 'show': {'service': 'none'}, 'update': {'service': 'none'},
+    'rollback': {'service': 'none'}, 'rerandomize': {'services': ['none']}, 'restart': {'service': 'none'},
+    'stage_drop': {'hash': b'x'}, 'machine_group': {'words': ['bad word']},
+    'machine_label': {'words': ['bad word']}, 'policy_rollback': {'version': 999}, 'policy_remove': {'names': ['none']},
+    'release_add': {'kit': '/nonexistent'}, 'release_clear': {'service': 'none', 'release': '1'},
+    'release_block': {'service': 'none', 'release': '1'}, 'release_remove': {'service': 'none', 'release': '1'},
+    'release_number': {'service': 'Bad Name'}, 'hold': {'services': ['none']}, 'unhold': {'services': ['none']},
+    'standing': {'services': ['none']}, 'rollout_change': {'rollout': 999, 'what': 'paused'}, 'names': {'kind': 'machine'},
+    'job_cancel': {}, 'machine_time': {'envelope': bytes(200)}, 'policy_show': {'effective': True}, 'entropy': {'service': 'none'},
+}
+
+
+def table():
+    """(name, role, about, local) of each request."""
+    spec = importlib.util.spec_from_file_location('requests', os.path.join(CONTROL, 'requests.py'))
+    requests = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(requests)
+    with open(os.path.join(CONTROL, 'control.proto'), encoding='ascii') as f:
+        for name, comment in requests.body(f.read(), 'Request'):
+            *_, role, about, local, field = requests.FORM.fullmatch(comment).groups()
+            yield name, role, about, (local or '').strip('; '), field
+
+
+def prepare(world):
+    """Two machines, each with a job, of which the guest knows the numbers; the function that gives roles."""
+    world.prepare()
+    world.luctl('update', 'ds')
+    jobs = {'m': world.newest_job()}
+    with world.control() as control:
+        control.call(machine_add={'machine': 'p'})
+        control.call(machine_group={'machine': 'm', 'words': ['edge']})
+        control.call(machine_group={'machine': 'p', 'words': ['prod']})
+    # A machine that cannot be started here, and a job that says so.
+    world.luctl('machine', 'start', 'p', code=None)
+    with world.control() as control:
+        jobs['p'] = control.call(job_list={'machine': 'p'})['jobs'][0]['id']
+    return harness.roles(world), jobs
+
+
+def is_denied(control, name, body):
+    """Whether it is refused for want of a right, and in which words: that comes at once, before what is asked next is answered."""
+    request = control.send(**{name: body})
+    after = control.send(version={})
+    error = None
+    while True:
+        reply = control.receive(60).get('reply', {})
+        if reply.get('id') == request and 'error' in reply:
+            error = reply['error']
+        if reply.get('id') == after:
+            break
+    is_right = error is not None and error['cause']['name'] in ('role', 'local-only')
+    return (error['cause']['message'] + '; ' + error['hint']) if is_right else None
+
+
+def may(given, everywhere, needed, about, machine):
+    """By the rules of may.c, said again: given is the role, on edge or everywhere."""
+    has = needed in INCLUDES[given]
+    if about == 'what is seen':
+        return has
+    return has and (everywhere or (about != 'everything' and machine == 'm'))
+
+
+def cases(name, about, jobs, machine):
+    """Each way of naming a machine: (body, what it is about then)."""
+    body = dict(BODIES.get(name, {}))
+    if about in ('job', 'job or machine'):
+        yield {**body, 'job': jobs[machine]}, 'job'
+    if about.startswith(('machine', 'job or')):
+        yield {**body, 'machine': machine}, 'machine'
+    if about == 'machine or what is seen':
+        yield body, 'what is seen'
+    if about.startswith('machine unless'):
+        yield {**body, about.split()[-1]: True}, 'everything'
+    if about.startswith('machine if'):
+        yield {**body, about.split()[-1]: False, 'machine': machine}, 'everything'
+    if about in ('everything', 'what is seen'):
+        if name.startswith('machine_') and name != 'machine_list':
+            body['machine'] = machine
+        if name in ('job_approve',):
+            body['job'] = jobs[machine]
+        yield body, about
+
+
+def test_table(world):
+    """Every request, in every role, on a machine of the group and on another one."""
+    if os.getuid() != 0:
+        return
+    give, jobs = prepare(world)
+    rows = list(table())
+    assert len(rows) > 50
+    for given in INCLUDES:
+        for where in ('', '@edge'):
+            give('user/%d' % GUEST, given + where)
+            control = control_as(world, GUEST)
+            for name, needed, about, _, _ in rows:
+                for machine in ('m', 'p'):
+                    for body, what in cases(name, about, jobs, machine):
+                        expected = may(given, not where, needed, what, machine)
+                        if expected and name in ('machine_stop', 'machine_remove'):
+                            continue  # it would be done
+                        denied = is_denied(control, name, body)
+                        assert (denied is None) == expected, (given + where, name, body, what, denied)
+                        if denied:
+                            assert 'without the role ' + needed in denied and 'have an admin give it' in denied, denied
+                if control.sock.fileno() < 0 or name in ('watch', 'log_follow'):
+                    control.sock.close()
+                    control = control_as(world, GUEST)
+            control.sock.close()
+
+
+def test_refusals(world):
+    """A refusal says what is missing and where; of what may not be seen it says neither that it is there nor its groups."""
+    if os.getuid() != 0:
+        return
+    give, jobs = prepare(world)
+    give('user/%d' % GUEST, 'viewer@edge')
+    control = control_as(world, GUEST)
+
+    def said(**request):
+        error = refused_call(control, **request)
+        assert error['class'] == 'ERROR_DENIED', error
+        return error['cause']['message'].split(' may not ', 1)[1]
+    assert said(update={'machine': 'm', 'service': 'ds'}) == \
+        'do this without the role operator on machine m (groups: edge)'
+    for machine in ('p', 'none'):
+        assert said(status={'machine': machine}) == \
+            'do this without the role viewer on machine %s: it is given on edge' % machine
+    assert said(job_show={'job': jobs['p']}).replace(str(jobs['p']), '9999') == said(job_show={'job': 9999})
+    assert said(policy_history={}) == 'do this without the role viewer on everything: it is given on edge'
+    # Nor may a machine be made by asking for it.
+    give('user/%d' % GUEST, 'admin@edge')
+    for request in ({'machine_start': {'machine': 'new'}}, {'machine_add': {'machine': 'new'}},
+                    {'machine_start': {'machine': 'new', 'attach': True, 'socket': '/none'}}):
+        assert 'on machine new: it is given on edge' in said(**request), request
+    # Groups are rights: who has a group does not say who is in it.
+    assert 'on everything' in said(machine_group={'machine': 'm', 'words': ['prod']})
+    assert [m['name'] for m in world.json('machine', 'list')['machines']] == ['m', 'p']
+
+
+def test_seen(world):
+    """Lists, counts, names, the default and what happens: of the machines of one's groups, and of no others."""
+    if os.getuid() != 0:
+        return
+    give, jobs = prepare(world)
+    give('user/%d' % GUEST, 'viewer@edge')
+    with world.control() as owner:
+        owner.call(machine_default={'machine': 'p'})
+        owner.call(hold={'machine': 'p'})
+        assert len(owner.call(machine_list={})['machines']) == 2
+        assert owner.call(status={'overview': True})['machine']['name'] == 'p'
+    control = control_as(world, GUEST)
+    assert [m['name'] for m in control.call(machine_list={})['machines']] == ['m']
+    # What is meant without a name is the only one that may be seen, whatever the default is.
+    assert control.call(status={})['machine']['name'] == 'm'
+    assert control.call(names={'kind': 'machine'}).get('names') == ['m']
+    names = control.call(names={'kind': 'job'}).get('names')
+    assert str(jobs['m']) in names and str(jobs['p']) not in names
+    assert not control.call(hold_list={}).get('holds')
+    assert {i['machine'] for i in control.call(next={}).get('items', [])} <= {'m'}
+    overview = control.call(status={})['overview']
+    assert overview['machines'] == 1 and overview['machines_well'] == 1, overview
+    assert {a.get('machine') for a in overview.get('amiss', [])} <= {'m'}, overview
+    assert control.call(release_show={'service': 'ds'})['runs_on'] == ['m']
+    # In no group of the guest any more: nothing is there.
+    with world.control() as owner:
+        owner.call(machine_group={'machine': 'm', 'words': ['edge'], 'remove': True})
+    assert not control.call(machine_list={}).get('machines')
+    assert refused_call(control, status={'machine': 'm'})['class'] == 'ERROR_DENIED'
+    assert 'no machine that you may see' in refused_call(control, status={})['cause']['message']
+
+
+def test_taken_away(world):
+    """Groups and roles count as they are: what follows ends with the right, and what happens elsewhere is not told."""
+    if os.getuid() != 0:
+        return
+    give, _ = prepare(world)
+    give('user/%d' % GUEST, 'viewer@edge')
+    control, owner = control_as(world, GUEST), world.control()
+    watch = control.send(watch={})
+    log = control.send(log_follow={'machine': 'm', 'follow': True})
+    owner.call(hold={'machine': 'p', 'services': []})
+    world.luctl('rerandomize', 'ds', '-m', 'm')
+    job = owner.call(job_list={'machine': 'm'})['jobs'][0]['id']
+
+    def events(control):
+        seen = []
+        while not any(e.get('job') == job and e.get('state') in ('confirmed', 'refused') for e in seen):
+            message = control.receive(60)
+            assert message is not None, seen
+            seen += message.get('events', {}).get('events', [])
+        return seen
+    assert {e.get('machine') for e in events(control)} == {'m'}
+    # The machine leaves the group: its log ends, and of what happens on it nothing more is told.
+    owner.call(machine_group={'machine': 'm', 'words': ['edge'], 'remove': True})
+    while 'reply' not in (message := control.receive(60)):
+        pass
+    assert message['reply']['id'] == log and message['reply']['error']['cause']['name'] == 'role', message
+    owner.call(machine_group={'machine': 'p', 'words': ['edge']})
+    assert control.call(status={})['machine']['name'] == 'p'
+    # No role at all: the connection ends.
+    give('user/%d' % GUEST, 'viewer@other')
+    assert refused_call(control, status={'machine': 'p'})['class'] == 'ERROR_DENIED'
+    give()
+    try:
+        while control.receive(60) is not None:
+            pass
+    except harness.wire.Ended:
+        pass
+    else:
+        raise AssertionError('%d goes on' % watch)
+
+
+if __name__ == '__main__':
+    harness.main(globals(), 4)
