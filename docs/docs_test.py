@@ -178,6 +178,18 @@ def test_policy():
     assert text.startswith('# FILES'), f'samsara-policy(5) has more keys: {text[:80]}'
 
 
+def test_identities():
+    """samsara-identities(5) has every key of identities.def with its sentence, in the same order."""
+    text = ' '.join(page('samsara-identities.5.scd').split('# KEYS', 1)[1].split())
+    with open(os.path.join(TOP, 'orchestrator/policy/identities.def'), encoding='ascii') as f:
+        rows = re.findall(r'^ROW\(\w+, \w+, "(\w+)", \w+, \w+, .*?(MUST|MAY), ACTS,\s+"([^"]+)"\)', f.read(), re.M)
+    assert len(rows) > 6
+    for key, need, what in rows:
+        told = re.search(r'\*[\w.\[\]]*\b%s(\[\])?\* \([^)]*\) %s' % (key, re.escape(what[0].upper() + what[1:])), text)
+        assert told and (', required' in told.group()) == (need == 'MUST'), f'samsara-identities(5) lacks: {key} {need} {what}'
+        text = text[told.end():]
+
+
 UNITS = {'us': 1, 'ms': 1000, 's': 10**6, 'min': 60 * 10**6, 'h': 3600 * 10**6, 'd': 86400 * 10**6, '': 1,
          'KiB': 1 << 10, 'MiB': 1 << 20, 'B': 1}
 

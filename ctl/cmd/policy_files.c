@@ -67,8 +67,8 @@ static json_t *policy_errors_json(const struct policy_errors *errors)
 	        (json_int_t)errors->n_left_out);
 }
 
-/* CTL_FAILED after all errors were told. */
-static int policy_refuse(const struct options *options, const struct policy_errors *errors)
+int policy_errors_refuse(
+        const struct options *options, const struct policy_errors *errors, const char *manual)
 {
 	size_t n = errors->n + errors->n_left_out;
 
@@ -79,8 +79,8 @@ static int policy_refuse(const struct options *options, const struct policy_erro
 	for (size_t i = 0; i < errors->n; i++) {
 		policy_error_print(&errors->list[i]);
 	}
-	fprintf(stderr, "luctl: %zu error%s%s; samsara-policy(5) has all keys\n", n,
-	        n == 1 ? "" : "s", errors->n_left_out ? ", the first of which are above" : "");
+	fprintf(stderr, "luctl: %zu error%s%s; %s has all keys\n", n, n == 1 ? "" : "s",
+	        errors->n_left_out ? ", the first of which are above" : "", manual);
 	return CTL_FAILED;
 }
 
@@ -167,7 +167,7 @@ int policy_files_read(const struct options *options, struct policy_files *ret_fi
 	if (code == CTL_OK &&
 	        (ret_files->errors.n || policy_check_together(ret_files->policies, ret_files->n,
 	                                        &ret_files->errors) != 0)) {
-		code = policy_refuse(options, &ret_files->errors);
+		code = policy_errors_refuse(options, &ret_files->errors, "samsara-policy(5)");
 	}
 	return code;
 }

@@ -23,6 +23,9 @@ int policy_files_read(const struct options *options, struct policy_files *ret_fi
 void policy_files_fini(struct policy_files *files);
 /* A text of a file, whatever bytes it has; the errors as JSON, whether there are any or not. */
 json_t *policy_json_text(const char *text);
+/* Tells all errors, of files whose keys this page of the manual has; CTL_FAILED. */
+int policy_errors_refuse(
+        const struct options *options, const struct policy_errors *errors, const char *manual);
 void policy_errors_print_json(const struct policy_errors *errors);
 
 /* A point in time that an option names, in microseconds since 1970. CTL_USAGE: it names none. */

@@ -156,7 +156,7 @@ int access_identities_read(
 	struct policy_errors errors = {0};
 	struct identities *file = NULL;
 	const struct policy_error *first;
-	char place[sizeof(ret_failure->place)], more[32] = "";
+	char place[sizeof(ret_failure->place)], more[80] = "";
 	size_t n;
 
 	if (identities_load(path, &errors, &file) == 0) {
@@ -167,7 +167,8 @@ int access_identities_read(
 	first = &errors.list[0];
 	n = errors.n + errors.n_left_out;
 	if (n > 1) {
-		snprintf(more, sizeof(more), " (and %zu more)", n - 1);
+		snprintf(more, sizeof(more), " (and %zu more; `luctl access check` lists them)",
+		        n - 1);
 	}
 	snprintf(place, sizeof(place), "%s", first->file);
 	if (first->line) {

@@ -152,8 +152,8 @@ static const struct {
         {HEAD "  - name: &x user/a\n    roles: []\n", ":3:11", "anchors", "write the value out"},
         {HEAD "  - {name: user/a, roles: operator}\n", ":3:27", "not a list", "a list"},
         {HEAD "  - {name: user/a, roles: []\n", ":4:1", "not YAML", "quote"},
-        {"kind: Nothing\nidentities: [{name: bob, roles: [{role: x}]}]\n", ":1:7", "(and 3 more)",
-                "Identities"},
+        {"kind: Nothing\nidentities: [{name: bob, roles: [{role: x}]}]\n", ":1:7",
+                "(and 3 more; `luctl access check`", "Identities"},
 };
 
 static void test_bad(void)

@@ -69,6 +69,9 @@ def offline(asked):
     asked.ask('policy', 'schema')
     asked.ask('policy', 'check', asked.file('p.yaml', POLICY))
     asked.ask('policy', 'check', asked.file('bad.yaml', 'kind: UpdatePolicy\nname: {}\n'), code=1)
+    asked.ask('access', 'check', asked.file('who.yaml', 'kind: Identities\nidentities: [{name: user/a, roles: '
+                                            '[{role: viewer, groups: [g]}, {role: admin, everything: true}]}]\n'))
+    asked.ask('access', 'check', world.dir + '/p.yaml', code=1)
     asked.ask('policy', 'test', world.dir + '/p.yaml', '-m', 'm')
     asked.ask('policy', 'show', world.dir + '/p.yaml', '--effective')
     asked.ask('keys', 'init', '--keys', world.dir + '/other')
