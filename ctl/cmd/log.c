@@ -3,7 +3,8 @@
  * Lines come from services; they are escaped as everything from lud is.
  *
  * A lud on another host is followed over connections that break: lines have no numbers, so on the next one luctl looks for the
- * last one that it has printed among those that lud keeps (log_on_kept), counts those like it, and goes on behind as many. Where it is not there any more, that is said.
+ * last one that it has printed among those that lud keeps (log_on_kept), counts those like it, and goes on behind as many. Where
+ * it is not there any more, that is said.
  */
 #include "ctl/cmd/cmd.h"
 

@@ -7,6 +7,7 @@ Usage: host_test.py BUILD [CASE...]      (no case: all of them, several side by 
 import contextlib
 import json
 import os
+import re
 import signal
 import socket
 import ssl
@@ -21,10 +22,19 @@ from harness import rows
 
 @contextlib.contextmanager
 def far(world, n_releases=1):
-    """lud with a machine, certificates, and luctl asked to find hosts in a file of this world."""
+    """lud with a machine, listening for TLS as host/home, and alice who may do anything; luctl finds hosts in a file of this
+    world."""
     world.file = tls.files(world)
     world.hosts = world.dir + '/hosts.yaml'
+    with open(world.dir + '/identities.yaml', 'w', encoding='ascii') as f:
+        f.write('kind: Identities\nidentities:\n  - {name: user/alice, roles: [{role: admin, everything: true}]}\n')
+    with open(world.config, 'a', encoding='ascii') as f:
+        f.write('remote:\n' + ''.join('  %s: "%s"\n' % (key, value) for key, value in (
+            ('listen', '127.0.0.1:0'), ('ca', world.file('ca.ca')), ('crl', world.file('ca.crl')), ('failures', 100000),
+            ('certificate', world.file('home.crt')), ('key', world.file('home.key')),
+            ('identities', world.dir + '/identities.yaml'))))
     world.prepare(n_releases)
+    world.port = int(world.until(lambda: re.findall(r'remote: listening at 127.0.0.1:(\d+)', world.log()))[-1])
     yield
 
 
@@ -52,9 +62,9 @@ def add(world, name, port, *more, **told):
 
 def test_verbs(world):
     """A host is added after a word with its lud, listed, used, removed; the file is whole and the person's own."""
-    with far(world), tls.to_lud(world, world.file) as server:
-        told = add(world, 'home', server.port)
-        assert 'answers at 127.0.0.1:%d as samsara:host/home' % server.port in told, told
+    with far(world):
+        told = add(world, 'home', world.port)
+        assert 'answers at 127.0.0.1:%d as samsara:host/home' % world.port in told, told
         assert stat.S_IMODE(os.stat(world.hosts).st_mode) == 0o600
         with open(world.hosts, encoding='ascii') as f:
             good = f.read()
@@ -69,7 +79,7 @@ def test_verbs(world):
             add(world, name, 1, '--offline', code=2)
         assert 'not HOST:PORT' in luctl(world, 'host', 'add', 'x', '127.0.0.1', code=2)
         assert 'm ' in luctl(world, 'machine', 'list', '--host', 'home')
-        assert luctl(world, '--host', 'home', 'machine', 'list') == luctl(world, 'machine', 'list', '--host', 'home')
+        assert 'm ' in luctl(world, '--host', 'home', 'machine', 'list')
         assert 'default' not in good and 'home' in luctl(world, 'host', 'use', 'home')
         assert 'm ' in luctl(world, 'machine', 'list')
         assert 'there is no host `lab`' in luctl(world, 'host', 'use', 'lab', code=3)
@@ -142,6 +152,10 @@ def test_believed(world):
                 assert words in told, (words, told)
                 assert not code or told.count('\n') >= 2 or words.endswith('.crt'), told
         assert 'refused' in luctl(world, 'version', '--host', 'home', code=8).lower()
+        # And what lud itself has against whoever asks.
+        write(world, world.port, crl=world.file('ca-none.crl'), certificate=world.file('alice-gone.crt'),
+              key=world.file('alice-gone.key'))
+        assert 'has revoked the certificate of this end' in luctl(world, 'version', '--host', 'home', code=7)
 
 
 def test_strange(world):
@@ -175,7 +189,7 @@ def test_strange(world):
 
 def cut_at(world, limits, *command, code=0):
     """A command over connections that are cut there."""
-    with tls.to_lud(world, world.file) as server, tls.Cut(server.port, limits) as cut:
+    with tls.Cut(world.port, limits) as cut:
         write(world, cut.port)
         told = luctl(world, *command, '--host', 'home', code=code)
         return told, cut.n
@@ -188,11 +202,10 @@ def traffic(world, *command):
     def watch(is_luctl, piece):
         seen[is_luctl] += len(piece)
         return True
-    with tls.to_lud(world, world.file) as server:
-        cut = tls.Server(lambda sock: cut.pump(sock, socket.create_connection(('127.0.0.1', server.port)), watch))
-        with cut:
-            write(world, cut.port)
-            luctl(world, *command, '--host', 'home')
+    cut = tls.Server(lambda sock: cut.pump(sock, socket.create_connection(('127.0.0.1', world.port)), watch))
+    with cut:
+        write(world, cut.port)
+        luctl(world, *command, '--host', 'home')
     return seen
 
 
@@ -221,7 +234,7 @@ def test_cut_job(world):
             cut_at(world, [(False, int(seen[False] * share))] * 2, 'rerandomize', 'ds')
             assert len(rows(world, 'SELECT id FROM jobs')) == before + 1 + n
         world.peer.faults['hold_prepare'] = 1
-        with tls.to_lud(world, world.file) as server, tls.Cut(server.port) as cut:
+        with tls.Cut(world.port) as cut:
             write(world, cut.port)
             waits = subprocess.Popen([world.program('ctl/luctl'), 'update', 'ds', '--release', '1', '--host', 'home'],
                                      stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
@@ -240,8 +253,8 @@ def test_cut_job(world):
 
 def test_lost(world):
     """A lud that does not come back is given up in time; a request keeps its id, which is told."""
-    with far(world), tls.to_lud(world, world.file) as server:
-        write(world, server.port)
+    with far(world):
+        write(world, world.port)
         world.peer.faults['hold_prepare'] = 1
         waits = subprocess.Popen([world.program('ctl/luctl'), 'rerandomize', 'ds', '--host', 'home', '--wait=4s'],
                                  stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
@@ -254,7 +267,7 @@ def test_lost(world):
 
 def test_streams(world):
     """watch and log -f go on where they were."""
-    with far(world, 2), tls.to_lud(world, world.file) as server, tls.Cut(server.port) as cut:
+    with far(world, 2), tls.Cut(world.port) as cut:
         write(world, cut.port)
         with open(world.dir + '/watched', 'wb') as out:
             watch = subprocess.Popen([world.program('ctl/luctl'), 'watch', '--json', '--host', 'home'], stdout=out,
@@ -278,6 +291,32 @@ def test_streams(world):
         assert watch.wait(100) == 0 and not watch.stderr.read()
         numbers = [line['number'] for line in lines() if 'number' in line]
         assert numbers == list(range(numbers[0], numbers[0] + len(numbers))), numbers
+
+
+def test_log(world):
+    """log -f goes on behind the last line that it has printed, and says so where lud does not keep it any more."""
+    world.peer.says = ['one', 'two', 'two']
+    with far(world), tls.Cut(world.port) as cut:
+        write(world, cut.port)
+        with open(world.dir + '/followed', 'wb') as out, open(world.dir + '/told', 'wb') as told:
+            follows = subprocess.Popen([world.program('ctl/luctl'), 'log', '-f', '--host', 'home'], stdout=out, stderr=told,
+                                       env={**os.environ, 'SAMSARA_HOSTS': world.hosts})
+
+        def lines():
+            with open(world.dir + '/followed', encoding='utf-8') as f:
+                return [line.rsplit(' ', 1)[1] for line in f.read().split('\n')[:-1]]
+        world.until(lambda: lines() == ['one', 'two', 'two'])
+        for n in range(3):
+            was = cut.n
+            cut.drop()
+            world.peer.say('line-%d' % n)
+            world.until(lambda was=was: cut.n > was)
+            world.until(lambda n=n: lines()[-1] == 'line-%d' % n)
+        follows.send_signal(signal.SIGINT)
+        assert follows.wait(100) == 0
+        assert lines() == ['one', 'two', 'two', 'line-0', 'line-1', 'line-2'], lines()
+        with open(world.dir + '/told', encoding='utf-8') as f:
+            assert f.read().count('the log goes on') == 1
 
 
 def test_beside(world):
