@@ -6,7 +6,7 @@
  *
  * bad: something that was asked for will not work; warn: it works, and somebody should know. Only bad fails the command.
  */
-#include "ctl/cmd/cmd.h"
+#include "ctl/cmd/doctor.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -23,6 +23,7 @@
 #include "ctl/base/tone.h"
 #include "ctl/client/command.h"
 #include "ctl/client/place.h"
+#include "ctl/cmd/cmd.h"
 #include "ctl/cmd/policy_files.h"
 #include "ctl/make/run.h"
 #include "host/kvm/kvm.h"
@@ -33,20 +34,9 @@
 #define DOCTOR_DISK_WARN (UINT64_C(2) << 30)
 #define DOCTOR_DISK_BAD (UINT64_C(256) << 20)
 #define DOCTOR_DAY_SEC (24 * 3600)
-#define DOCTOR_TEXT 400u
 #define DOCTOR_OLDEST_SEC 1735689600 /* 2025: no clock that is right shows less */
 /* A file from the future was written under another clock; this much is a matter of file systems. */
 #define DOCTOR_SKEW_SEC 5
-
-/* Worst last; bad alone makes the command fail. */
-enum doctor_verdict { DOCTOR_OK, DOCTOR_WARN, DOCTOR_BAD, _DOCTOR_VERDICT_N };
-
-/* What a check found. text and remedy are strings of the row. */
-struct doctor_line {
-	enum doctor_verdict verdict;
-	char text[DOCTOR_TEXT];
-	char remedy[DOCTOR_TEXT];
-};
 
 /* What all checks share. */
 struct doctor {
@@ -58,11 +48,7 @@ struct doctor {
 	char version[TEXT_SIZE], build[TEXT_SIZE];
 };
 
-/* Sets the line; the remedy is NULL where there is nothing to do. Returns the verdict for the caller's return. */
-static void doctor_say(struct doctor_line *line, enum doctor_verdict verdict, const char *remedy,
-        const char *format, ...) __attribute__((format(printf, 4, 5)));
-
-static void doctor_say(struct doctor_line *line, enum doctor_verdict verdict, const char *remedy,
+void doctor_say(struct doctor_line *line, enum doctor_verdict verdict, const char *remedy,
         const char *format, ...)
 {
 	va_list args;
@@ -74,8 +60,7 @@ static void doctor_say(struct doctor_line *line, enum doctor_verdict verdict, co
 	snprintf(line->remedy, sizeof(line->remedy), "%s", remedy ? remedy : "");
 }
 
-/* The path of a program as a shell would find it; NULL: there is none. The caller frees. */
-static char *doctor_find(const char *program)
+char *doctor_find(const char *program)
 {
 	const char *at = getenv("PATH");
 
@@ -433,6 +418,11 @@ static void doctor_machines(struct doctor *doctor, struct doctor_line *line)
 	}
 }
 
+static void doctor_certificates(struct doctor *doctor, struct doctor_line *line)
+{
+	doctor_tls(&doctor->options, line);
+}
+
 /* In this order: what the later ones need comes first. */
 static const struct {
 	const char *name;
@@ -446,6 +436,7 @@ static const struct {
         {"permissions", doctor_permissions},
         {"keys", doctor_keys},
         {"signer", doctor_signer},
+        {"certificates", doctor_certificates},
         {"lud", doctor_lud},
         {"record", doctor_record},
         {"machines", doctor_machines},

@@ -5,6 +5,7 @@ Usage: doctor_test.py BUILD [NAME...]
 """
 
 import os
+import shutil
 import time
 
 import harness
@@ -69,4 +70,51 @@ def test_unsound(world):
     assert doctor(world, code=1)['permissions']['verdict'] == 'bad'
 
 
-harness.main(globals(), 3)
+def test_certificates(world):
+    """Of the hosts file, of lud's configuration and of a CA: what ends soon, what has ended, what cannot be used."""
+    ca, tls = world.dir + '/ca', world.dir + '/tls'
+    os.environ['SAMSARA_CA'], os.environ['SAMSARA_HOSTS'] = ca, world.dir + '/hosts.yaml'
+
+    def found(verdict, *words):
+        line = doctor(world, '--config', world.config, code=1)['certificates']
+        assert line['verdict'] == verdict and all(word in line['text'] + line['remedy'] for word in words), (words, line)
+    found('ok', 'no connections')
+    os.mkdir(tls)
+    world.luctl('cert', 'init')
+    found('ok', 'are good')
+    files = {}
+    for kind, name in (('host', 'plant'), ('user', 'alice')):
+        world.luctl('cert', 'request', f'{kind}/{name}', '--dir', tls)
+        world.luctl('cert', 'issue', f'{kind}/{name}', f'{tls}/{name}.req', '--out', f'{tls}/{name}.crt')
+        files[name] = {'ca': ca + '/ca.crt', 'crl': tls + '/ca.crl', 'certificate': f'{tls}/{name}.crt',
+                       'key': f'{tls}/{name}.key'}
+    with open(world.config, 'a', encoding='ascii') as f:
+        f.write('remote:\n  listen: 127.0.0.1:7700\n' + ''.join('  %s: %s\n' % row for row in files['plant'].items()))
+    found('bad', 'lud: ' + tls + '/ca.crl', 'cannot be read')
+    shutil.copy(ca + '/ca.crl', tls)
+    found('ok', 'are good, for')
+    os.rename(tls + '/plant.key', tls + '/key')
+    shutil.copy(tls + '/alice.key', tls + '/plant.key')
+    found('bad', 'not the key of the certificate')
+    os.rename(tls + '/key', tls + '/plant.key')
+
+    world.luctl('host', 'add', 'plant', '127.0.0.1:7700', '--offline', *(
+        word for key, value in files['alice'].items() for word in ('--' + key, value)))
+    found('ok', 'are good, for')
+    world.shifted(-80, 'cert', 'renew', 'user/alice', '--ca', ca, '--out', tls + '/alice.crt')
+    found('warn', 'host plant', 'ends in', 'luctl cert renew')
+    world.luctl('cert', 'revoke', 'user/alice')
+    shutil.copy(ca + '/ca.crl', tls)
+    found('bad', 'host plant', 'its certificate is revoked')
+    world.luctl('host', 'remove', 'plant')
+    found('ok', 'are good, for')
+    world.shifted(-20, 'cert', 'crl', '--ca', ca)
+    found('warn', ca, 'the list of revoked certificates ends in', 'luctl cert crl')
+    world.shifted(-40, 'cert', 'crl', '--ca', ca)
+    found('bad', ca, 'the list of revoked certificates has ended')
+    world.luctl('cert', 'crl')
+    os.unlink(ca + '/ca.crl')
+    found('bad', 'with it who was revoked')
+
+
+harness.main(globals(), 4)
