@@ -11,6 +11,8 @@ import importlib.util
 import os
 
 import harness
+import remote
+from authority import Authority
 from harness import control_as, refused_call
 
 GUEST = 65534
@@ -30,7 +32,7 @@ BODIES = {
     'release_block': {'service': 'none', 'release': '1'}, 'release_remove': {'service': 'none', 'release': '1'},
     'release_number': {'service': 'Bad Name'}, 'hold': {'services': ['none']}, 'unhold': {'services': ['none']},
     'standing': {'services': ['none']}, 'rollout_change': {'rollout': 999, 'what': 'paused'}, 'names': {'kind': 'machine'},
-    'job_cancel': {}, 'machine_time': {'envelope': bytes(200)}, 'policy_show': {'effective': True}, 'entropy': {'service': 'none'},
+    'job_cancel': {}, 'policy_show': {'effective': True}, 'entropy': {'service': 'none'},
 }
 
 
@@ -120,7 +122,7 @@ def test_table(world):
                 for machine in ('m', 'p'):
                     for body, what in cases(name, about, jobs, machine):
                         expected = may(given, not where, needed, what, machine)
-                        if expected and name in ('machine_stop', 'machine_remove'):
+                        if expected and name in ('machine_stop', 'machine_remove', 'machine_time'):
                             continue  # it would be done
                         denied = is_denied(control, name, body)
                         assert (denied is None) == expected, (given + where, name, body, what, denied)
@@ -232,6 +234,93 @@ def test_taken_away(world):
         pass
     else:
         raise AssertionError('%d goes on' % watch)
+
+
+def identify(world, **roles):
+    """Writes the identities file: for each user a role, and behind an @ a group where it is not on everything."""
+    text = 'kind: Identities\nidentities:\n'
+    for name, role in roles.items():
+        role, _, group = role.partition('@')
+        where = 'groups: [%s]' % group if group else 'everything: true'
+        text += '  - {name: user/%s, roles: [{role: %s, %s}]}\n' % (name, role, where)
+    with open(world.dir + '/identities.yaml', 'w', encoding='ascii') as f:
+        f.write(text)
+
+
+def prepare_remote(world, **roles):
+    """As prepare(), with a listener; users that have these roles."""
+    world.ca = Authority(os.path.join(world.dir, 'ca'))
+    world.ca.issue('lud', 'host/lud', 'serverAuth')
+    for user in roles:
+        world.ca.issue(user)
+    identify(world, **roles)
+    remote.configure(world)
+    return prepare(world)
+
+
+def test_elsewhere(world):
+    """Over TLS a role is what it is at the socket, and what is about files of lud's host nobody asks for."""
+    _, jobs = prepare_remote(world, alice='admin', bob='operator@edge')
+    for user, given in (('alice', 'admin'), ('bob', 'operator')):
+        client = remote.connect(world, user)
+        for name, needed, about, local, field in table():
+            for machine in ('m', 'p'):
+                for body, what in cases(name, about, jobs, machine):
+                    body.update({field: True} if field else {})
+                    expected = may(given, user == 'alice', needed, what, machine) and not local
+                    if expected and name in ('machine_stop', 'machine_remove', 'machine_time'):
+                        continue
+                    denied = is_denied(client, name, body)
+                    assert (denied is None) == expected, (user, name, body, what, denied)
+                    if denied and user == 'alice':
+                        assert 'files or processes of lud' in denied and 'on that host' in denied, denied
+                    elif denied and not local:
+                        assert 'without the role ' + needed in denied and 'identities file' in denied, denied
+            if name in ('watch', 'log_follow'):
+                client.sock.close()
+                client = remote.connect(world, user)
+        client.sock.close()
+
+
+def test_name(world):
+    """What is done by TLS is done by that name: in the record, and by its own ids and holds, not those of others."""
+    prepare_remote(world, alice='operator@edge', bob='operator')
+    with world.control() as owner, remote.connect(world, 'alice') as alice, remote.connect(world, 'bob') as bob:
+        asked = [(asker, asker.call(rerandomize={'machine': 'm', 'services': ['ds']}, request_id='same')['jobs'][0])
+                 for asker in (owner, alice, bob)]
+        assert len({job['id'] for _, job in asked}) == 3, asked
+        for (asker, job), (way, name) in zip(asked, (('local', ''), ('tls', 'user/alice'), ('tls', 'user/bob'))):
+            shown = owner.call(job_show={'job': job['id']})
+            assert shown['way'] == way and shown['identity'].startswith(name), shown
+            again = asker.call(rerandomize={'machine': 'm', 'services': ['ds']}, request_id='same')['jobs'][0]
+            assert again['id'] == job['id'], (again, job)
+        # A hold is of who made it.
+        assert alice.call(hold={'machine': 'm'})['holds'][0]['identity'] == 'user/alice'
+        for other in (bob, owner):
+            call = {'unhold': {'machine': 'm'}}
+            if other is bob:
+                assert 'override' in str(refused_call(other, **call))
+            else:
+                assert not other.call(**call).get('holds')
+
+
+def test_file_again(world):
+    """A role that the file gives no more is gone with the reload; a file with an error changes nothing, and says so."""
+    prepare_remote(world, alice='operator@edge', bob='viewer@prod')
+    with remote.connect(world, 'alice') as alice, remote.connect(world, 'bob') as bob:
+        assert alice.call(status={})['machine']['name'] == 'm' and bob.call(status={})['machine']['name'] == 'p'
+        log = alice.send(log_follow={'machine': 'm', 'follow': True})
+        identify(world, alice='viewer@prod', bob='operator@edge')
+        remote.reload(world)
+        while 'reply' not in (message := alice.receive(60)):
+            pass
+        assert message['reply']['id'] == log and message['reply']['error']['cause']['name'] == 'role', message
+        assert alice.call(status={})['machine']['name'] == 'p' and bob.call(status={})['machine']['name'] == 'm'
+        with open(world.dir + '/identities.yaml', 'a', encoding='ascii') as f:
+            f.write('  - {name: user/alice, roles: []}\n')
+        remote.reload(world)
+        assert 'is given twice, first in line 3' in world.log() and 'identities.yaml:5:12' in world.log()
+        assert alice.call(status={})['machine']['name'] == 'p'
 
 
 if __name__ == '__main__':
