@@ -27,7 +27,7 @@ static Control__PolicyVersion *control_policy_version(
 	view->identity = pool_text(pool, row->identity);
 	view->way = (char *)access_way_word(row->way);
 	view->role = (char *)(row->id ? access_role_word(row->role) : "");
-	view->uid = row->uid;
+	view->uid = row->way == ACCESS_WAY_LOCAL ? row->uid : 0;
 	view->reason = pool_text(pool, row->reason);
 	return view;
 }

@@ -130,7 +130,7 @@ static void view_job_row(struct pool *pool, const struct job_row *row, Control__
 	view->identity = pool_text(pool, row->identity);
 	view->way = (char *)access_way_word(row->way);
 	view->role = row->role == ACCESS_NOBODY ? "" : (char *)access_role_word(row->role);
-	view->uid = row->uid;
+	view->uid = row->way == ACCESS_WAY_LOCAL ? row->uid : 0;
 	view->reason = pool_text(pool, row->reason);
 	view->override = row->overrides;
 	view->request_id = pool_text(pool, row->request_id);
