@@ -3,6 +3,7 @@
 
 usage: install_test.py BUILD LIST
 """
+import functools
 import json
 import os
 import re
@@ -13,6 +14,7 @@ import tempfile
 BUILD, LIST = sys.argv[1:]
 
 
+@functools.cache
 def prefix():
     out = subprocess.run(['meson', 'introspect', '--buildoptions', BUILD], capture_output=True, text=True, check=True).stdout
     return next(o['value'] for o in json.loads(out) if o['name'] == 'prefix')
