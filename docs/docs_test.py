@@ -9,6 +9,7 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 ROWS = {'M': 34, 'S': 9, 'X': 11, 'U': 8, 'C': 8, 'B': 15}
@@ -266,6 +267,36 @@ def test_metrics():
         assert {label for some in by for label in some.split(', ')} <= labels, expression
 
 
+def test_pages():
+    """Every page is built, is called what its file is called, and refers to pages of ours that are there."""
+    pages = {name[:-4] for name in os.listdir(os.path.join(TOP, 'docs/man')) if name.endswith('.scd')}
+    assert set(re.findall(r"'([\w.-]+\.\d)'", slurp('docs/man/meson.build'))) == pages
+    for name in pages:
+        stem, _, section = name.rpartition('.')
+        text = slurp(f'docs/man/{name}.scd')
+        assert text.startswith(f'{stem}({section})\n') and f'\n# NAME\n\n{stem} - ' in text, name
+        for other in re.findall(r'\*((?:lu|samsara)[\w.-]+)\*\((\d)\)', text):
+            assert '.'.join(other) in pages, f'{name} refers to {other}'
+
+
+def test_protocol():
+    """samsara-protocol(7) names every description of bytes, and schemas that are there."""
+    text = page('samsara-protocol.7.scd')
+    for name in os.listdir(os.path.join(TOP, 'docs/protocol')):
+        assert f'_{name}_' in text, f'samsara-protocol(7) has no {name}'
+    for path in re.findall(r'_([\w/]+\.proto)_', text):
+        assert os.path.exists(os.path.join(TOP, path)), path
+
+
+def test_lud_yaml():
+    """The example of lud.yaml(5) is a good configuration."""
+    example = re.search(r'```\n(.*?)```', slurp('docs/man/lud.yaml.5.scd'), re.S).group(1)
+    with tempfile.NamedTemporaryFile('w', suffix='.yaml') as f:
+        f.write(example)
+        f.flush()
+        output('lud', '--check-config', '--config', f.name)
+
+
 def test_luforge():
     text = page('luforge.1.scd')
     usage = output('luforge', '--help')
@@ -281,7 +312,7 @@ def main():
         try:
             test()
             print('ok', name)
-        except (AssertionError, OSError) as e:
+        except (AssertionError, OSError, subprocess.CalledProcessError) as e:
             failed += 1
             print('not ok', name, e)
     return 1 if failed else 0
