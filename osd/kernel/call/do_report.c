@@ -4,7 +4,8 @@
 
 err_t do_report(struct instance *self, const uint64_t *args)
 {
-	if (!slot_of(self->slot->supervisor)) {
+	/* Who has a supervisor that ends has another one before that is over, who gets the event. */
+	if (slot_is_root(self->slot)) {
 		return E_STATE;
 	}
 	event_raise(self, SLOT_REPORTED, SLOT_EVENT_REPORT, args);

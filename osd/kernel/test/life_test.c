@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "osd/arch/frame.h"
+#include "osd/kernel/call/kcall.h"
 #include "osd/kernel/fault/event.h"
 #include "osd/kernel/fault/fault.h"
 #include "osd/kernel/ipc/alarm.h"
@@ -70,13 +71,18 @@ static void close_whole(struct slot *slot)
 	}
 }
 
+static void close_space(struct space *space)
+{
+	assert(domain_leave(space) != 0);
+	(void)space_close(space);
+}
+
 static void close_slot(struct slot *slot)
 {
 	struct space *space = slot->instance->space;
 
 	close_whole(slot);
-	assert(domain_leave(space) != 0);
-	(void)space_close(space);
+	close_space(space);
 }
 
 /* All that one can leave behind in its memory, and elsewhere. */
@@ -338,6 +344,85 @@ static void test_received(void)
 	close_slot(slot);
 }
 
+/* Who is stopped while it receives gets what came when it goes on, and not before. */
+static void test_stopped(void)
+{
+	struct slot *slot = open_slot(2);
+	struct instance *instance = slot->instance;
+
+	run(slot);
+	assert(ipc_receive(instance, EP_ANY) == KCALL_PENDING);
+	instance_stop(instance);
+	ipc_notify_kernel(slot, NOTIFIED_HARDWARE, 4);
+	assert(instance->state == SLOT_RECEIVING && slot->irq_bits == 4);
+	instance_unstop(instance);
+	assert(instance->state == SLOT_RUNNABLE && slot->irq_bits == 0);
+	assert(instance->context.message.w[0] == 4);
+	close_slot(slot);
+}
+
+/* Programs do not notify; that somebody may not send is counted. */
+static void test_refused(void)
+{
+	struct slot *slot = open_slot(2), *program = open_slot(N_SERVICE_SLOTS);
+	struct domain_privileges nobody = {0};
+
+	run(slot);
+	run(program);
+	assert(ipc_notify(program->instance, slot->endpoint) == E_PERM);
+	assert(slot->pending == 0 && slot->notified_by[0] == 0 && program->n_ipc_masked == 0);
+	domain_privileges_set(slot->instance->space->domain, &nobody);
+	assert(ipc_send(slot->instance, program->endpoint) == E_PERM);
+	assert(ipc_notify(slot->instance, program->endpoint) == E_PERM);
+	assert(slot->n_ipc_masked == 2 && program->pending == 0);
+	close_slot(slot);
+	close_slot(program);
+}
+
+#define N_SENDERS 40u /* for more than one piece */
+
+/* Slots from `first` on, which send to the target and wait. */
+static void senders_open(uint32_t first, const struct slot *target)
+{
+	for (uint32_t i = first; i < first + N_SENDERS; i++) {
+		struct slot *sender = open_slot(i);
+
+		run(sender);
+		assert(ipc_send(sender->instance, target->endpoint) == KCALL_PENDING);
+	}
+}
+
+/* Who reports while its supervisor ends is heard by the one above that. */
+static void test_report_orphan(void)
+{
+	const uint32_t first = 4;
+	const uint64_t words[5] = {77};
+	struct slot *manager = open_slot(2), *child = open_slot(3), *top = slot_at(SUPERVISOR);
+	struct slot_event event;
+	struct space *space = manager->instance->space;
+	uint64_t progress = 0;
+
+	run(child);
+	slot_count(child, -1);
+	child->supervisor = manager->endpoint;
+	slot_count(child, 1);
+	manager->is_known = 1;
+	senders_open(first, manager);
+	assert(!slot_close(manager, &progress) && slot_of(child->supervisor) == NULL);
+	assert(do_report(top->instance, words) == E_STATE);
+	assert(do_report(child->instance, words) == KCALL_PENDING);
+	while (!slot_close(manager, &progress)) {
+	}
+	assert(child->supervisor == top->endpoint && event_take(top, &event));
+	assert(event.endpoint == child->endpoint && event.w[0] == 77 && !event_take(top, &event));
+	close_space(space);
+	close_slot(child);
+	for (uint32_t i = first; i < first + N_SENDERS; i++) {
+		assert(slot_at(i)->instance->context.result == E_DEAD);
+		close_slot(slot_at(i));
+	}
+}
+
 /* Messages that wait say who sent them, and a call that was parked is made again. */
 static void test_waiting(void)
 {
@@ -427,7 +512,10 @@ int main(void)
 	test_events();
 	test_received();
 	test_waiting();
+	test_stopped();
 	test_space_fpu();
+	test_report_orphan();
 	test_numbers();
+	test_refused();
 	return 0;
 }
