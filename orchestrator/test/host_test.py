@@ -151,7 +151,8 @@ def test_believed(world):
                 told = luctl(world, 'version', '--host', 'home', code=code)
                 assert words in told, (words, told)
                 assert not code or told.count('\n') >= 2 or words.endswith('.crt'), told
-        assert 'refused' in luctl(world, 'version', '--host', 'home', code=8).lower()
+        write(world, 1)
+        assert 'Connection refused' in luctl(world, 'version', '--host', 'home', code=8)
         # And what lud itself has against whoever asks.
         write(world, world.port, crl=world.file('ca-none.crl'), certificate=world.file('alice-gone.crt'),
               key=world.file('alice-gone.key'))
@@ -176,13 +177,13 @@ def test_strange(world):
         silent = subprocess.Popen([world.program('ctl/luctl'), 'version', '--host', 'home'], stderr=subprocess.PIPE, text=True,
                                   env={**os.environ, 'SAMSARA_HOSTS': world.hosts})
         assert 'not over after 10 s' in luctl(world, 'version', '--host', 'home', code=8)
-        assert 9 < time.monotonic() - begun < 60
-        assert silent.wait(60) == 8
+        assert 9 < time.monotonic() - begun
+        assert silent.wait(100) == 8
         interrupted = subprocess.Popen([world.program('ctl/luctl'), 'version', '--host', 'home'], stderr=subprocess.PIPE, text=True,
                                        env={**os.environ, 'SAMSARA_HOSTS': world.hosts})
         world.until(lambda: len(held) == 3)
         interrupted.send_signal(signal.SIGINT)
-        assert interrupted.wait(60) == 130 and 'interrupted' in interrupted.stderr.read()
+        assert interrupted.wait(100) == 130 and 'interrupted' in interrupted.stderr.read()
     write(world, 1, address='no-such-name.invalid:1')
     assert 'where `no-such-name.invalid` is' in luctl(world, 'version', '--host', 'home', code=8)
 
@@ -191,8 +192,7 @@ def cut_at(world, limits, *command, code=0):
     """A command over connections that are cut there."""
     with tls.Cut(world.port, limits) as cut:
         write(world, cut.port)
-        told = luctl(world, *command, '--host', 'home', code=code)
-        return told, cut.n
+        return luctl(world, *command, '--host', 'home', code=code)
 
 
 def traffic(world, *command):
@@ -219,8 +219,8 @@ def test_cut(world):
                 range(seen[is_luctl] - 600, seen[is_luctl], 150))
             for place in sorted(place for place in places if place > 0):
                 n += 1
-                told, tries = cut_at(world, [(is_luctl, place)], 'machine', 'add', 'm%d' % n)
-                assert tries <= 2 and 'm%d' % n in told, (is_luctl, place, told)
+                told = cut_at(world, [(is_luctl, place)], 'machine', 'add', 'm%d' % n)
+                assert 'm%d' % n in told, (is_luctl, place, told)
         names = [name for name, in rows(world, 'SELECT name FROM machines')]
         assert sorted(names) == sorted(['m', 'first'] + ['m%d' % i for i in range(1, n + 1)]), names
 
@@ -247,22 +247,27 @@ def test_cut_job(world):
             world.luctl('job', 'cancel', str(job))
             told = waits.communicate(timeout=100)
             assert waits.returncode == 4 and 'asking again' in told[1] and 'cancelled' in told[0], told
-        told, _ = cut_at(world, [], 'restart', 'ds', '--keys', world.dir + '/keys')
+        told = cut_at(world, [], 'restart', 'ds', '--keys', world.dir + '/keys')
         assert 'confirmed' in told or 'committed' in told, told
 
 
 def test_lost(world):
-    """A lud that does not come back is given up in time; a request keeps its id, which is told."""
+    """While lud does not come back it is asked again, which is told; Ctrl-C ends that at once."""
     with far(world):
         write(world, world.port)
         world.peer.faults['hold_prepare'] = 1
-        waits = subprocess.Popen([world.program('ctl/luctl'), 'rerandomize', 'ds', '--host', 'home', '--wait=4s'],
-                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                                 env={**os.environ, 'SAMSARA_HOSTS': world.hosts})
+        with open(world.dir + '/told', 'wb') as told:
+            waits = subprocess.Popen([world.program('ctl/luctl'), 'update', 'ds', '--host', 'home'], stdout=told, stderr=told,
+                                     env={**os.environ, 'SAMSARA_HOSTS': world.hosts})
+
+        def said():
+            with open(world.dir + '/told', encoding='utf-8') as f:
+                return f.read()
         world.until(lambda: world.peer.preparing)
         world.kill()
-        told = waits.communicate(timeout=100)
-        assert waits.returncode in (8, 9) and 'asking again' in told[1], told
+        world.until(lambda: 'asking again' in said())
+        waits.send_signal(signal.SIGINT)
+        assert waits.wait(100) == 130 and 'interrupted' in said(), said()
 
 
 def test_streams(world):
