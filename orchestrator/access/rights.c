@@ -129,7 +129,7 @@ static uint64_t access_tls_number(const char *name)
 
 	envelope_hash((const uint8_t *)name, strlen(name), hash);
 	memcpy(&number, hash, sizeof(number));
-	return (number & (UINT64_C(1) << 62) - 1) | UINT64_C(1) << 62;
+	return (number & ((UINT64_C(1) << 62) - 1)) | UINT64_C(1) << 62;
 }
 
 struct principal access_tls(const char *name)

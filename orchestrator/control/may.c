@@ -166,7 +166,7 @@ static void may_what(const struct control_client *client, const struct control_a
 static void may_refuse(struct control_client *client, const struct control_about *about,
         const struct machine_row *row, enum access_role needed, uint64_t id)
 {
-	char what[160], where[64], has[80] = "";
+	char what[160], where[64], has[96] = "";
 	struct failure failure;
 
 	may_what(client, about, row, what, sizeof(what));
