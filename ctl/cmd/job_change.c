@@ -80,6 +80,7 @@ static int job_show_plan(const Control__Job *job)
 	return CTL_OK;
 }
 
+/* arg: the job; the title says how it stands. */
 static void job_show_draw_on(FILE *to, void *arg)
 {
 	const Control__Job *job = arg;

@@ -44,6 +44,7 @@ static uint64_t timeline_since(const Control__Job *job, int64_t when_us)
 
 #define TIMELINE_OPEN UINT64_MAX /* ->until_ns of what is not over */
 
+/* What there is no room for is left out. */
 static void timeline_add(struct timeline_panel *panel, const struct timeline_row *row)
 {
 	if (panel->n < TIMELINE_ROWS_MAX) {
@@ -67,6 +68,7 @@ static void timeline_end(struct timeline_panel *panel)
 	}
 }
 
+/* In the order in which they began, each as often as it was tried. */
 static void timeline_steps(struct timeline_panel *panel, const Control__Job *job)
 {
 	panel->end_ns = timeline_since(job, job->ended_us);
@@ -104,6 +106,7 @@ static void timeline_phases(struct timeline_panel *panel, const Machine__Result 
 	timeline_end(panel);
 }
 
+/* From the begin of its panel at the left to its end at the right. */
 static double timeline_x(const struct timeline_panel *panel, uint64_t ns)
 {
 	return TIMELINE_LEFT +
@@ -128,6 +131,7 @@ static void timeline_row(
 	        text_nsec(row->until_ns - row->from_ns, took));
 }
 
+/* Returns where the next panel may begin. */
 static double timeline_panel(FILE *to, const struct timeline_panel *panel, double y)
 {
 	double bottom = y + 16 + TIMELINE_ROW * (double)panel->n;

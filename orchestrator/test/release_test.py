@@ -5,6 +5,8 @@ Usage: release_test.py BUILD [CASE...]      (no case: all of them, several side 
 """
 
 import contextlib
+import hashlib
+import json
 import os
 import shutil
 import signal
@@ -12,6 +14,7 @@ import sqlite3
 import struct
 
 import harness
+import jsonschema
 from harness import copy_stored, damage, stored
 
 
@@ -253,6 +256,63 @@ def test_remove_beside_add(world):
     with world.control() as control:
         assert 'an open job' in harness.refused_call(control, release_remove={'service': 'ds', 'release': '1'})['cause']['message']
     world.luctl('job', 'cancel', str(job))
+
+
+# What CycloneDX 1.5 demands of what is in our bills; nothing else may be in them.
+BOM = {
+    '$defs': {
+        'strict': {'type': 'object', 'additionalProperties': False},
+        'hashes': {'type': 'array', 'minItems': 1, 'items': {
+            'type': 'object', 'additionalProperties': False, 'required': ['alg', 'content'], 'properties': {
+                'alg': {'enum': ['MD5', 'SHA-1', 'SHA-256', 'SHA-512', 'BLAKE2b-256', 'BLAKE2b-512', 'BLAKE3']},
+                'content': {'pattern': '^([a-fA-F0-9]{32}|[a-fA-F0-9]{40}|[a-fA-F0-9]{64}|[a-fA-F0-9]{96}|[a-fA-F0-9]{128})$'}}}},
+        'component': {
+            'type': 'object', 'additionalProperties': False, 'required': ['type', 'name'], 'properties': {
+                'type': {'enum': ['application', 'framework', 'library', 'container', 'operating-system', 'device', 'firmware', 'file']},
+                'bom-ref': {'type': 'string', 'minLength': 1}, 'name': {'type': 'string'}, 'version': {'type': 'string'},
+                'scope': {'enum': ['required', 'optional', 'excluded']}, 'purl': {'pattern': r'^pkg:deb/debian/([\w.~-]|%[0-9A-F]{2})+@([\w.~-]|%[0-9A-F]{2})+\?arch=source$'},
+                'hashes': {'$ref': '#/$defs/hashes'},
+                'properties': {'type': 'array', 'items': {
+                    'type': 'object', 'additionalProperties': False, 'required': ['name'],
+                    'properties': {'name': {'type': 'string'}, 'value': {'type': 'string'}}}}}}},
+    'type': 'object', 'additionalProperties': False, 'required': ['bomFormat', 'specVersion', 'version'], 'properties': {
+        'bomFormat': {'const': 'CycloneDX'}, 'specVersion': {'const': '1.5'}, 'version': {'type': 'integer', 'minimum': 1},
+        'serialNumber': {'pattern': '^urn:uuid:[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$'},
+        'metadata': {'type': 'object', 'additionalProperties': False, 'properties': {
+            'timestamp': {'pattern': r'^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$'}, 'component': {'$ref': '#/$defs/component'},
+            'tools': {'type': 'object', 'properties': {'components': {'items': {'$ref': '#/$defs/component'}}}}}},
+        'components': {'type': 'array', 'uniqueItems': True, 'items': {'$ref': '#/$defs/component'}},
+        'dependencies': {'type': 'array', 'items': {
+            'type': 'object', 'additionalProperties': False, 'required': ['ref'], 'properties': {
+                'ref': {'type': 'string'}, 'dependsOn': {'type': 'array', 'uniqueItems': True, 'items': {'type': 'string'}}}}}}}
+
+
+def test_bom(world):
+    """A bill of materials of a kit is what the kit says, the same each time, and CycloneDX whatever a kit says."""
+    kit = world.kit('ds', 7)
+    with open(kit + '/recipe', 'ab') as f:
+        f.write(b'toolchain LLVM 19.1.7\nservice ds\nlibrary libc.a musl 1.2.3-1 prebuilt\n'
+                b'library lib\x80"x.a b"\x01d 1"2 \xff\nlibrary short\nlibrary ' + b'x' * 300 + b'\n')
+    with open(kit + '/manifest', 'rb') as f:
+        harness.kit_finish(kit, f.read())
+    text = world.luctl('release', 'bom', kit)
+    bom = json.loads(text)
+    jsonschema.Draft202012Validator(BOM).validate(bom)
+    assert text == world.luctl('release', 'bom', kit) and world.json('release', 'bom', kit)['bom'] == bom
+    whole = bom['metadata']['component']
+    assert (whole['name'], whole['version'], whole['hashes'][0]['content']) == ('ds', '7', world.release_id(kit).hex()), whole
+    parts = {part['bom-ref']: part for part in bom['components']}
+    assert len(parts) == len(bom['components']) and parts['toolchain']['version'] == '19.1.7'
+    assert parts['library:libc.a']['purl'] == 'pkg:deb/debian/musl@1.2.3-1?arch=source', parts
+    assert parts['library:lib?"x.a']['name'] == 'b"?d' and 'library:short' not in parts, parts
+    assert bom['dependencies'][0]['dependsOn'] == [ref for ref in parts if ref.startswith('library:')]
+    for name in sorted(os.listdir(kit)):
+        if name not in ('files', 'manifest', 'manifest.signed'):
+            with open(os.path.join(kit, name), 'rb') as f:
+                assert parts['file:' + name]['hashes'][0]['content'] == hashlib.blake2b(f.read()).hexdigest()
+    harness.damage(kit, 'state')
+    assert 'state' in world.luctl('release', 'bom', kit, code=4)
+    world.luctl('release', 'bom', kit + '.none', code=3)
 
 
 harness.main(globals(), 2)

@@ -79,6 +79,7 @@ def offline(asked):
     asked.ask('keys', 'renew', '--keys', world.dir + '/other')
     asked.ask('keys', 'second', '--keys', world.dir + '/second')
     asked.ask('release', 'sign', *world.kits, *asked.keys)
+    asked.ask('release', 'bom', world.kits[0])
     certificates(asked, world.dir + '/ca')
 
 
