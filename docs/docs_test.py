@@ -10,6 +10,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import xml.etree.ElementTree
 
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 ROWS = {'M': 34, 'S': 9, 'X': 11, 'U': 8, 'C': 8, 'B': 15}
@@ -295,6 +296,17 @@ def test_lud_yaml():
         f.write(example)
         f.flush()
         output('lud', '--check-config', '--config', f.name)
+
+
+def test_pictures():
+    """Pictures are SVG of shapes and words alone."""
+    names = os.listdir(os.path.join(TOP, 'docs/pictures'))
+    assert set(names) == {'update.svg', 'generations.svg'}, names
+    for name in names:
+        tags = {mark.tag.removeprefix('{http://www.w3.org/2000/svg}'): mark.attrib for mark in
+                xml.etree.ElementTree.parse(os.path.join(TOP, 'docs/pictures', name)).iter()}
+        assert set(tags) <= {'svg', 'style', 'rect', 'circle', 'path', 'text', 'title'}, (name, set(tags))
+        assert 'docs/pictures/' + name in slurp('README.md') and 'prefers-color-scheme:dark' in slurp('docs/pictures/' + name)
 
 
 def test_luforge():
