@@ -291,7 +291,7 @@ static void test_notify_then_dead(void)
  */
 static void test_short_request(void)
 {
-	struct domain_privileges nobody = {.calls = {kcalls_ordinary()}};
+	struct domain_privileges nobody = {.calls = {kcalls_ordinary()}}, mute;
 
 	pair_new();
 	puppet_ipc_begin(&a, KCALL_receive, EP_ANY, 0, 0);
@@ -301,6 +301,11 @@ static void test_short_request(void)
 	IS(E_UNCOMMITTED, puppet_ipc(&c, KCALL_sendrec, a.child.ep, 1, 0));
 	puppet_free(&c);
 	IS(E_OK, sys_domain_set(b.child.space, &nobody));
+	IS(E_PERM, puppet_ipc(&b, KCALL_sendrec, a.child.ep, 1, 0));
+	OK(puppet_waits(&a));
+	child_privileges(&mute);
+	mute.calls[0] &= ~(1ul << (KCALL_sendrec - KCALL_BASE));
+	IS(E_OK, sys_domain_set(b.child.space, &mute));
 	IS(E_PERM, puppet_ipc(&b, KCALL_sendrec, a.child.ep, 1, 0));
 	OK(puppet_waits(&a));
 	pair_free();
