@@ -232,7 +232,7 @@ int cmd_cert_request(const struct options *options)
 	char name[TLS_IDENTITY_SIZE];
 	struct tls_identity who;
 	int code = cert_identity(options->args[0], &who);
-	bool made;
+	bool made = false;
 
 	if (code != CTL_OK) {
 		return code;

@@ -58,7 +58,7 @@ static void trust_tell(struct remote *remote, int64_t now)
 
 	if (*remote->failure.place) {
 		notice.is_wrong = true;
-		snprintf(notice.text, sizeof(notice.text), "%s: %s: %s",
+		snprintf(notice.text, sizeof(notice.text), "%s: %.120s: %.240s",
 		        remote->context ? "reads its files, and keeps what it had"
 		                        : "lets nobody in",
 		        remote->failure.place, remote->failure.cause);
