@@ -73,7 +73,9 @@ def context(world, user='alice', ca=None, alpn=PROTOCOL, version=None):
 
 
 def dial(world, timeout=60):
-    return socket.create_connection((HOST, int(port(world))), timeout)
+    sock = socket.create_connection((HOST, int(port(world))), timeout)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return sock
 
 
 def connect(world, user='alice', **options):

@@ -251,6 +251,13 @@ class Ended(Exception):
     """The session is over (BYE, GREET or the end of the channel)."""
 
 
+def readable(sock, seconds):
+    """Waits until there is something to read; any number of descriptors."""
+    poll = select.poll()
+    poll.register(sock, select.POLLIN)
+    return poll.poll(seconds * 1000)
+
+
 class Client:
     """The initiator of a session. Events, log lines and progress are collected."""
 
@@ -281,7 +288,7 @@ class Client:
     def _next_frame(self, deadline):
         while not self.frames:
             rest = deadline - time.monotonic()
-            if rest <= 0 or not select.select([self.sock], [], [], rest)[0]:
+            if rest <= 0 or not readable(self.sock, rest):
                 return None
             data = self.sock.recv(65536)
             if not data:
