@@ -276,13 +276,16 @@ static void peer_new(struct remote *remote, int fd, SSL *ssl, struct source *sou
 	remote_look_by(remote, peer->ends);
 }
 
-/* Its certificate was good: what is left is whether its name says anything here. */
+/*
+ * Its certificate was good by what counted when its handshake began; what is left is whether it still is, and whether its
+ * name says anything here.
+ */
 void peer_admit(struct remote *remote, int fd, SSL *ssl, struct source *source)
 {
 	struct tls_identity identity = {0};
 	struct access_rights rights = {0};
 	struct holder *holder;
-	const char *objection = "is not known by its certificate";
+	const char *objection = "is not known by its certificate", *lost = NULL;
 	char name[72];
 
 	if (tls_connected(ssl, &identity) < 0) {
@@ -291,8 +294,9 @@ void peer_admit(struct remote *remote, int fd, SSL *ssl, struct source *source)
 	snprintf(name, sizeof(name), "%s/%s", tls_kind_name(identity.kind), identity.name);
 	holder = holder_of(remote, name);
 	if (*identity.name) {
+		lost = tls_context_objection(remote->context, ssl);
 		access_identity_rights(remote->identities, name, &rights);
-		objection = peer_objection(remote, holder, &rights);
+		objection = lost ? lost : peer_objection(remote, holder, &rights);
 	}
 	if (!objection) {
 		peer_keep_alive(fd);
@@ -301,7 +305,8 @@ void peer_admit(struct remote *remote, int fd, SSL *ssl, struct source *source)
 		return;
 	}
 	if (remote_may_log(remote)) {
-		log_warn("remote: %s at %s %s", name, source->name, objection);
+		log_warn("remote: %s at %s%s %s", name, source->name, lost ? " is not let in:" : "",
+		        objection);
 	}
 	access_rights_fini(&rights);
 	holder_done(holder);

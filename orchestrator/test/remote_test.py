@@ -105,6 +105,38 @@ def test_reload(world):
     ends(world, users['alice'])
 
 
+def half(world, user):
+    """A handshake up to the client's certificate, which is not sent yet: a function that sends it and has the session."""
+    sock, came, goes = dial(world), ssl.MemoryBIO(), ssl.MemoryBIO()
+    tls = context(world, user).wrap_bio(came, goes)
+    while True:
+        try:
+            tls.do_handshake()
+            break
+        except ssl.SSLWantReadError:
+            sock.sendall(goes.read())
+            came.write(sock.recv(65536))
+
+    def finish():
+        sock.sendall(goes.read())
+        return sock
+    return finish
+
+
+def test_half(world):
+    """What counts is what is believed when somebody comes in, not when the handshake began."""
+    remote.prepare(world, 'alice', 'bob', handshake_timeout='60s')
+    alice, bob = half(world, 'alice'), half(world, 'bob')
+    world.ca.revoke('bob')
+    remote.reload(world)
+    with bob() as sock:
+        assert ended(sock)
+    world.until(lambda: 'user/bob at 127.0.0.1 is not let in: its certificate is revoked' in world.log())
+    assert 'user/bob at 127.0.0.1 is connected' not in world.log()
+    with alice():
+        world.until(lambda: 'user/alice at 127.0.0.1 is connected' in world.log())
+
+
 def soon(make, seconds=2):
     """Something that ends soon, but not before it was used: longer each time that this machine was too slow for it."""
     while not make(seconds):
