@@ -9,6 +9,7 @@ lud's configuration; the requests and what they need are read from control.proto
 
 import importlib.util
 import os
+import signal
 
 import harness
 import remote
@@ -193,6 +194,27 @@ def test_seen(world):
     assert not control.call(machine_list={}).get('machines')
     assert refused_call(control, status={'machine': 'm'})['class'] == 'ERROR_DENIED'
     assert 'no machine that you may see' in refused_call(control, status={})['cause']['message']
+
+
+def test_ahead(world):
+    """That the record is older than a machine is told to who sees that machine."""
+    if os.getuid() != 0:
+        return
+    give, _ = prepare(world)
+    give('user/%d' % GUEST, 'viewer@prod')
+    world.peer.services['ds']['generation'] += 5
+    assert world.kill(signal.SIGTERM) == 0
+    world.start()
+
+    def text(control, **request):
+        return control.call(**request)['record'].get('text', '')
+    with world.control() as owner, control_as(world, GUEST) as guest:
+        world.until(lambda: 'machine m runs generation' in text(owner, machine_list={}))
+        for request in ({'machine_list': {}}, {'status': {'machine': 'p'}}, {'status': {'overview': True}}):
+            assert not text(guest, **request), request
+        with world.control() as control:
+            control.call(machine_group={'machine': 'm', 'words': ['prod']})
+        assert 'machine m runs' in text(guest, machine_list={})
 
 
 def test_taken_away(world):

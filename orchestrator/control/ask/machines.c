@@ -45,7 +45,7 @@ static void control_machines_page(
 	list.machines = found.list;
 	list.n_machines = found.n;
 	list.next = found.next;
-	list.record = view_record(&pool, control_engine(client));
+	list.record = view_record(&pool, control_engine(client), &client->rights);
 	reply.body_case = CONTROL__REPLY__BODY_MACHINES;
 	reply.machines = &list;
 	control_reply(client, id, &reply);

@@ -74,7 +74,7 @@ static void control_status_of_all(struct control_client *client, uint64_t id)
 	status.machines = found.list;
 	status.n_machines = found.n;
 	status.machines_next = found.next;
-	status.record = view_record(&pool, engine);
+	status.record = view_record(&pool, engine, &client->rights);
 	reply.body_case = CONTROL__REPLY__BODY_STATUS;
 	reply.status = &status;
 	control_reply(client, id, &reply);

@@ -20,7 +20,7 @@
 
 void amiss_record(struct amiss_list *list)
 {
-	const Control__Record *record = view_record(list->pool, list->engine);
+	const Control__Record *record = view_record(list->pool, list->engine, NULL);
 	Control__Amiss *row;
 
 	if (record->state == CONTROL__RECORD_STATE__RECORD_WELL) {

@@ -57,12 +57,14 @@ Control__Machine *view_machine(struct pool *pool, const struct machine *machine)
 	return view;
 }
 
-/* The machine of which the record knows least; NULL: the record knows all. */
-static const struct machine *view_machine_ahead(struct machines *machines)
+/* A machine of which the record knows less than it says, of those that may be seen; NULL: none. */
+static const struct machine *view_machine_ahead(
+        struct machines *machines, const struct access_rights *rights)
 {
 	struct machine *machine = NULL;
 
-	while ((machine = machines_notable_next(machines, machine)) && !*machine_ahead(machine)) {
+	while ((machine = machines_notable_next(machines, machine)) &&
+	        (!*machine_ahead(machine) || !view_sees(rights, machine))) {
 	}
 	return machine;
 }
@@ -72,10 +74,11 @@ static const struct machine *view_machine_ahead(struct machines *machines)
  * that is well can still be older than a machine; that is told of one machine, which is enough to
  * act on.
  */
-Control__Record *view_record(struct pool *pool, struct engine *engine)
+Control__Record *view_record(
+        struct pool *pool, struct engine *engine, const struct access_rights *rights)
 {
 	struct db *db = engine_db(engine);
-	const struct machine *ahead = view_machine_ahead(engine_machines(engine));
+	const struct machine *ahead = view_machine_ahead(engine_machines(engine), rights);
 	static const Control__RecordState states[_DB_HEALTH_N] = {
 	        [DB_WELL] = CONTROL__RECORD_STATE__RECORD_WELL,
 	        [DB_UNWRITABLE] = CONTROL__RECORD_STATE__RECORD_UNWRITABLE,
@@ -322,6 +325,6 @@ Control__Status *view_status(struct pool *pool, struct engine *engine,
 	}
 	status->overview = view_overview(pool, engine, rights);
 	/* Last: what was read above may have met what it tells. */
-	status->record = view_record(pool, engine);
+	status->record = view_record(pool, engine, rights);
 	return status;
 }

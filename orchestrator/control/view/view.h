@@ -23,7 +23,9 @@ bool view_sees(const struct access_rights *rights, const struct machine *machine
 /* Who made a layout, or is to: the word of the command line. */
 const char *view_layout(bool machine_made);
 Control__Machine *view_machine(struct pool *pool, const struct machine *machine);
-Control__Record *view_record(struct pool *pool, struct engine *engine);
+/* rights: of whoever looks, who is told of no machine that they do not see. */
+Control__Record *view_record(
+        struct pool *pool, struct engine *engine, const struct access_rights *rights);
 /*
  * What the machine says is shown whatever became of the record, which ->record tells.
  * stale: it did not say so now. rights: of whoever looks, for what is about other machines.
