@@ -117,7 +117,7 @@ def memory(world):
 
 
 @contextlib.contextmanager
-def answers(world, within=5):
+def answers(world, within=30):
     """What happens inside does not keep lud from answering at its control socket; generous, for machines that are slow."""
     yield
     begin = time.monotonic()
