@@ -90,7 +90,8 @@ static struct bufferevent *metrics_on_visitor(struct event_base *base, void *arg
 	struct metrics *metrics = arg;
 	struct metrics_visitor *visitor = mem_zero(sizeof(*visitor));
 
-	visitor->stream = bufferevent_socket_new(base, -1, 0);
+	/* It closes its socket itself: were it closed before, the next one of its number would have its events. */
+	visitor->stream = bufferevent_socket_new(base, -1, BEV_OPT_CLOSE_ON_FREE);
 	if (!visitor->stream) {
 		abort();
 	}

@@ -7,6 +7,7 @@ Usage: remote_test.py BUILD [CASE...]      (no case: all of them, several side b
 import contextlib
 import os
 import signal
+import socket
 import ssl
 import subprocess
 import time
@@ -302,6 +303,21 @@ def test_descriptors(world):
         sock.close()
     world.until(lambda: not refused(world, context(world)))
     assert world.lud.poll() is None and world.kill(signal.SIGTERM) == 0
+
+
+def test_number(world):
+    """Who gets the number of a descriptor that has just been closed, that of a reader of metrics, is heard."""
+    metrics = world.dir + '/metrics.sock'
+    with open(world.config, 'a', encoding='ascii') as f:
+        f.write('metrics:\n  listen: "%s"\n' % metrics)
+    remote.prepare(world)
+    for _ in range(5):
+        with socket.socket(socket.AF_UNIX) as reader:
+            reader.connect(metrics)
+            reader.sendall(b'GET /metrics HTTP/1.0\r\n\r\n')
+            assert ended(reader)
+        with connect(world) as client:
+            client.call(**ASK)
 
 
 harness.main(globals(), 2)
