@@ -120,14 +120,15 @@ static void remote_listen(struct remote *remote)
 		failure_set(&failure, "remote", at,
 		        "have this host take the address, and stop whoever else listens there",
 		        "it cannot listen: %s", strerror(-fd));
-		if (strcmp(failure.cause, remote->failure.cause) != 0) {
+		if (strcmp(failure.cause, remote->deaf.cause) != 0) {
 			log_error("remote: %s: %s; %s", at, failure.cause, failure.remedy);
 		}
-		remote->failure = failure;
+		remote->deaf = failure;
 		err_forget();
 		return;
 	}
 	remote->fd = fd;
+	remote->deaf = (struct failure){0};
 	remote->accept_event =
 	        event_new(remote->base, fd, EV_READ | EV_PERSIST, remote_on_accept, remote);
 	if (!remote->accept_event || event_add(remote->accept_event, NULL) < 0) {

@@ -88,6 +88,7 @@ struct remote {
 	SSL_CTX *context; /* NULL: nobody is let in */
 	struct access_identities *identities;
 	struct failure failure; /* of reading the files last; its place "": they were good */
+	struct failure deaf;    /* of listening last; its place "": it listens, or did not try */
 	struct ev_token_bucket_cfg *rate; /* of the bytes of each peer */
 
 	int fd; /* the listener, or -1 */

@@ -52,17 +52,19 @@ bool trust_read(struct remote *remote)
 /* What is wrong first, then what will be. */
 static void trust_tell(struct remote *remote, int64_t now)
 {
+	const struct failure *failure = *remote->failure.place ? &remote->failure : &remote->deaf;
 	struct control_notice notice = {0};
 	struct tls_end end = remote->context ? tls_context_end(remote->context)
 	                                     : (struct tls_end){INT64_MAX, ""};
 
-	if (*remote->failure.place) {
+	if (*failure->place) {
 		notice.is_wrong = true;
 		snprintf(notice.text, sizeof(notice.text), "%s: %.120s: %.240s",
-		        remote->context ? "reads its files, and keeps what it had"
-		                        : "lets nobody in",
-		        remote->failure.place, remote->failure.cause);
-		snprintf(notice.remedy, sizeof(notice.remedy), "%s", remote->failure.remedy);
+		        !remote->context || *remote->deaf.place
+		                ? "lets nobody in"
+		                : "reads its files, and keeps what it had",
+		        failure->place, failure->cause);
+		snprintf(notice.remedy, sizeof(notice.remedy), "%s", failure->remedy);
 	} else if (end.at - now < REMOTE_WARN_SEC) {
 		notice.is_wrong = end.at <= now;
 		notice.ends = end.at;

@@ -209,6 +209,35 @@ def test_nowhere(world):
     assert 'remote' not in [a['kind'] for a in world.json('status', code=None)['overview']['amiss'] if a['level'] == 'wrong']
 
 
+def test_taken(world):
+    """An address that somebody else has: the status says so until it is free, and says what is wrong with the files as well."""
+    def wrong():
+        return [a['text'] for a in world.json('status', code=None)['overview']['amiss'] if a['kind'] == 'remote' and a['level'] == 'wrong']
+
+    world.ca = Authority(os.path.join(world.dir, 'ca'))
+    world.ca.issue('lud', 'host/lud', 'serverAuth')
+    world.ca.issue('alice')
+    remote.identify(world, alice='viewer')
+    with socket.create_server((remote.HOST, 0)) as other:
+        remote.configure(world, listen='%s:%d' % other.getsockname())
+        world.start()
+        text, = wrong()
+        assert text.startswith('lets nobody in') and 'cannot listen' in text, text
+        with open(world.ca.path('ca.crl'), 'w', encoding='ascii') as f:
+            f.write('nothing\n')
+        remote.reload(world)
+        text, = wrong()
+        assert text.startswith('lets nobody in') and 'ca.crl' in text, text
+        world.ca.list()
+        remote.reload(world)
+        text, = wrong()
+        assert 'cannot listen' in text, text
+    world.until(lambda: remote.reload(world) or 'remote: listening at' in world.log())
+    with connect(world) as alice:
+        alice.call(**ASK)
+    assert not wrong()
+
+
 def halves(world, n, first=b''):
     """So many connections that do not get further than a few bytes."""
     socks = [dial(world) for _ in range(n)]
