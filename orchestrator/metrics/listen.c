@@ -97,6 +97,7 @@ static struct bufferevent *metrics_on_visitor(struct event_base *base, void *arg
 	}
 	bufferevent_incref(visitor->stream);
 	visitor->since_us = elapsed_usec();
+	metrics->is_short = false;
 	LIST_INSERT_HEAD(&metrics->visitors, visitor, link);
 	if (++metrics->n_visitors >= METRICS_VISITORS_MAX) {
 		evconnlistener_disable(metrics->listener);
@@ -180,6 +181,23 @@ static int metrics_bind(const char *listen, bool *ret_is_path, int *ret_fd)
 	                           : metrics_bind_tcp(&address, len, ret_fd));
 }
 
+/* There is one; libevent has the HTTP server for an argument of what fails. */
+static struct metrics *metrics_served;
+
+/* Who cannot be accepted waits in the kernel, as who finds no place does. The listener stays readable: the loop would only spin. */
+static void metrics_on_accept_failed(struct evconnlistener *listener, void *http)
+{
+	static const struct timeval pause = {0, METRICS_SWEEP_MSEC * 1000};
+	struct metrics *metrics = metrics_served;
+
+	if (!metrics->is_short) {
+		log_warn("metrics: a reader waits: %s", strerror(errno));
+	}
+	metrics->is_short = true;
+	evconnlistener_disable(listener);
+	evtimer_add(metrics->sweep, &pause);
+}
+
 /* Limits that libevent has for us are set here. There is one page. */
 static void metrics_serve(struct metrics *metrics, int fd)
 {
@@ -193,6 +211,8 @@ static void metrics_serve(struct metrics *metrics, int fd)
 	        !evhttp_bind_listener(metrics->http, metrics->listener)) {
 		abort();
 	}
+	metrics_served = metrics;
+	evconnlistener_set_error_cb(metrics->listener, metrics_on_accept_failed);
 	evhttp_set_bevcb(metrics->http, metrics_on_visitor, metrics);
 	evhttp_set_timeout(metrics->http, METRICS_VISIT_SEC);
 	evhttp_set_max_headers_size(metrics->http, METRICS_HEADERS_MAX);

@@ -98,5 +98,6 @@ struct metrics {
 	char *path;                      /* of the socket file, which goes with it; NULL: TCP */
 	struct event *sweep;             /* looks at visitors while there are any */
 	size_t n_visitors;
+	bool is_short; /* of what the last visitor needs; it was told */
 	LIST_HEAD(, metrics_visitor) visitors;
 };

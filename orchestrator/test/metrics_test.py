@@ -8,6 +8,7 @@ import contextlib
 import http.client
 import os
 import re
+import resource
 import signal
 import select
 import socket
@@ -246,6 +247,22 @@ def test_readers(world):
         connection.close()
     assert ask(http.client.HTTPConnection(at, PORT, timeout=60), '/')[0].status == 404
     assert ask(http.client.HTTPConnection(at, PORT, timeout=60), method='POST')[0].status >= 400
+
+
+def test_descriptors(world):
+    """When they run out a reader waits, and lud does not do nothing but look for one."""
+    serve(world)
+    world.start()
+    limits = resource.prlimit(world.lud.pid, resource.RLIMIT_NOFILE)
+    with socket.socket(socket.AF_UNIX) as reader:
+        resource.prlimit(world.lud.pid, resource.RLIMIT_NOFILE, (3, limits[1]))
+        reader.connect(world.metrics)
+        reader.sendall(b'GET /metrics HTTP/1.1\r\nHost: lud\r\n\r\n')
+        world.until(lambda: 'Too many open files' in world.log())
+        resource.prlimit(world.lud.pid, resource.RLIMIT_NOFILE, limits)
+        reader.settimeout(60)
+        assert reader.recv(4096).startswith(b'HTTP/1.1 200')
+    assert world.log().count('Too many open files') == world.log().count('metrics: a reader waits') == 1, world.log()[:5000]
 
 
 def test_users(world):
