@@ -9,6 +9,8 @@
 #include "osd/lib/sef/sef.h"
 
 #define BOOT_TABLES 16u
+/* Pages that are mapped at once, of books that begin where a table does: 8 tables, and those above them. */
+#define BOOT_PIECE (8 * VM_CHUNK_BYTES / PAGE_SIZE)
 
 static uint64_t total_frames;
 
@@ -63,14 +65,14 @@ static void boot_space_adopt(const struct boot_space *boot)
 	}
 }
 
-/* Map n frames at pa for VM itself; the page tables, whose number is returned, come from the frames behind them. */
-static uint32_t boot_self_map(space_t own, vaddr_t va, paddr_t pa, uint64_t n)
+/* Map n frames at pa, a piece of the books. Return how many tables that took, of those from tables_from on. */
+static uint32_t boot_piece_map(space_t own, vaddr_t va, paddr_t pa, uint32_t n, paddr_t tables_from)
 {
 	struct space_op op = {.kind = SPACE_MAP,
 	        .space = own,
 	        .va = va,
 	        .arg = pa,
-	        .n_pages = (uint32_t)n,
+	        .n_pages = n,
 	        .prot = PROT_R | PROT_W};
 	paddr_t tables[BOOT_TABLES];
 	struct space_batch batch = {
@@ -78,10 +80,25 @@ static uint32_t boot_self_map(space_t own, vaddr_t va, paddr_t pa, uint64_t n)
 	uint64_t ignored;
 
 	for (uint32_t i = 0; i < BOOT_TABLES; i++) {
-		tables[i] = pa + (n + i) * PAGE_SIZE;
+		tables[i] = tables_from + i * PAGE_SIZE;
 	}
 	boot_must(sys_space_batch(&batch, &ignored), "books");
 	return batch.n_tables_used;
+}
+
+/* Map n frames at pa for VM itself; the page tables, whose number is returned, come from the frames behind them. */
+static uint32_t boot_self_map(space_t own, vaddr_t va, paddr_t pa, uint64_t n)
+{
+	uint32_t n_tables = 0;
+
+	for (uint64_t done = 0; done < n; done += BOOT_PIECE) {
+		uint64_t left = n - done, offset = done * PAGE_SIZE;
+
+		n_tables += boot_piece_map(own, va + offset, pa + offset,
+		        (uint32_t)(left < BOOT_PIECE ? left : BOOT_PIECE),
+		        pa + (n + n_tables) * PAGE_SIZE);
+	}
+	return n_tables;
 }
 
 static bool boot_self_hits(const struct boot_space *own, vaddr_t va, vaddr_t end)
