@@ -194,6 +194,13 @@ def test_seen(world):
     assert not control.call(machine_list={}).get('machines')
     assert refused_call(control, status={'machine': 'm'})['class'] == 'ERROR_DENIED'
     assert 'no machine that you may see' in refused_call(control, status={})['cause']['message']
+    # Jobs that are open stand first among names, whatever machine they are of.
+    world.luctl('hold', '-m', 'm')
+    world.luctl('update', 'ds', '-m', 'm', '--detach')
+    with world.control() as owner:
+        held = str(owner.call(job_list={'machine': 'm'})['jobs'][0]['id'])
+        assert held in owner.call(names={'kind': 'job'})['names']
+    assert not control.call(names={'kind': 'job'}).get('names')
 
 
 def test_ahead(world):
