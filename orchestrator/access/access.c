@@ -66,18 +66,12 @@ enum access_role access_role_of(const char *word)
 	return role;
 }
 
-/* Adds what an id or its name is given, whichever the configuration has: "operator", "operator@edge,lab". */
-static bool access_named(const struct config *config, const char *kind, uint64_t id,
-        const char *name, struct access_rights *rights)
+/* Adds what is given in these words: "operator", "operator@edge,lab"; false: it is nothing. */
+static bool access_words(char word[CONFIG_ROLE_SIZE], struct access_rights *rights)
 {
-	char number[24], word[CONFIG_ROLE_SIZE] = "";
 	enum access_role role;
 	char *groups, *rest = word;
 
-	snprintf(number, sizeof(number), "%" PRIu64, id);
-	if (!name || !config_role(config, kind, name, word)) {
-		(void)config_role(config, kind, number, word);
-	}
 	role = access_role_of(strsep(&rest, "@"));
 	if (role == ACCESS_NOBODY) {
 		return false;
@@ -89,6 +83,19 @@ static bool access_named(const struct config *config, const char *kind, uint64_t
 		access_rights_add(rights, role, groups);
 	}
 	return true;
+}
+
+/* Adds what an id or its name is given, whichever the configuration has. */
+static bool access_named(const struct config *config, const char *kind, uint64_t id,
+        const char *name, struct access_rights *rights)
+{
+	char number[24], word[CONFIG_ROLE_SIZE] = "";
+
+	snprintf(number, sizeof(number), "%" PRIu64, id);
+	if (!name || !config_role(config, kind, name, word)) {
+		(void)config_role(config, kind, number, word);
+	}
+	return access_words(word, rights);
 }
 
 void access_peer_rights(const struct config *config, const struct access_peer *peer,
@@ -109,6 +116,40 @@ void access_peer_rights(const struct config *config, const struct access_peer *p
 
 		(void)access_named(config, "group", peer->groups[i], group ? group->gr_name : NULL,
 		        ret_rights);
+	}
+}
+
+static void access_admin_entry(const char *source, uint64_t uid, access_entry_fn fn, void *arg)
+{
+	struct access_rights rights = {.everywhere = 1u << ACCESS_ADMIN};
+	char name[32];
+
+	snprintf(name, sizeof(name), "user/%" PRIu64, uid);
+	fn(&(struct access_entry){source, name, "", &rights}, arg);
+}
+
+/* By number where the configuration does not name them: a look-up may be slow. */
+void access_peers_each(const struct config *config, access_entry_fn fn, void *arg)
+{
+	char name[CONFIG_NAME_SIZE], word[CONFIG_ROLE_SIZE];
+
+	access_admin_entry("owner", 0, fn, arg);
+	if (geteuid() != 0) {
+		access_admin_entry("owner", geteuid(), fn, arg);
+	}
+	if (config->allow_uid != UINT64_MAX) {
+		access_admin_entry("allow_uid", config->allow_uid, fn, arg);
+	}
+	for (size_t i = 0; config_role_name(config, i, name); i++) {
+		struct access_rights rights = {0};
+		char kind[CONFIG_NAME_SIZE], *of = kind;
+
+		strcpy(kind, name);
+		(void)strsep(&of, "/");
+		if (config_role(config, kind, of, word) && access_words(word, &rights)) {
+			fn(&(struct access_entry){"access", name, "", &rights}, arg);
+		}
+		access_rights_fini(&rights);
 	}
 }
 

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "host/base/err.h"
 #include "host/base/file.h"
@@ -17,6 +18,7 @@
 
 struct access_identities {
 	struct identities *file;
+	int64_t read_us;
 };
 
 void access_rights_add(struct access_rights *rights, enum access_role role, const char *group)
@@ -150,6 +152,14 @@ static void access_rights_of(const struct identity *identity, struct access_righ
 	}
 }
 
+static int64_t access_now_us(void)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_REALTIME, &now);
+	return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
 int access_identities_read(
         const char *path, struct access_identities **ret_identities, struct failure *ret_failure)
 {
@@ -162,6 +172,7 @@ int access_identities_read(
 	if (identities_load(path, &errors, &file) == 0) {
 		*ret_identities = mem_zero(sizeof(**ret_identities));
 		(*ret_identities)->file = file;
+		(*ret_identities)->read_us = access_now_us();
 		return 0;
 	}
 	first = &errors.list[0];
@@ -200,20 +211,51 @@ void access_identity_rights(const struct access_identities *identities, const ch
 	}
 }
 
-int access_identities_each(const struct access_identities *identities,
-        int (*row)(const char *name, const char *description, const struct access_rights *rights,
-                void *arg),
-        void *arg)
+const char *access_identities_path(const struct access_identities *identities)
 {
-	int r = 0;
+	return identities->file->path;
+}
 
-	for (size_t i = 0; identities && !r && i < identities->file->n; i++) {
+int64_t access_identities_read_us(const struct access_identities *identities)
+{
+	return identities->read_us;
+}
+
+static bool access_identity_equal(const struct identity *a, const struct identity *b)
+{
+	struct access_rights one, other;
+	bool is_same;
+
+	access_rights_of(a, &one);
+	access_rights_of(b, &other);
+	is_same = !strcmp(a->name, b->name) && !strcmp(a->description, b->description) &&
+	          access_rights_equal(&one, &other);
+	access_rights_fini(&one);
+	access_rights_fini(&other);
+	return is_same;
+}
+
+bool access_identities_equal(const struct access_identities *a, const struct access_identities *b)
+{
+	bool is_same = a->file->n == b->file->n;
+
+	for (size_t i = 0; is_same && i < a->file->n; i++) {
+		is_same = access_identity_equal(&a->file->list[i], &b->file->list[i]);
+	}
+	return is_same;
+}
+
+void access_identities_each(
+        const struct access_identities *identities, access_entry_fn fn, void *arg)
+{
+	for (size_t i = 0; identities && i < identities->file->n; i++) {
 		const struct identity *identity = &identities->file->list[i];
 		struct access_rights rights;
 
 		access_rights_of(identity, &rights);
-		r = row(identity->name, identity->description, &rights, arg);
+		fn(&(struct access_entry){"identities", identity->name, identity->description,
+		           &rights},
+		        arg);
 		access_rights_fini(&rights);
 	}
-	return r;
 }

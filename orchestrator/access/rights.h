@@ -57,8 +57,22 @@ struct access_identities *access_identities_free(struct access_identities *ident
 /* What a name is given there; none if it is not named, or if there is no file (NULL). The caller ends it. */
 void access_identity_rights(const struct access_identities *identities, const char *name,
         struct access_rights *ret_rights);
-/* Calls back for each, in the order of the file, until one says stop (not 0), which is returned. */
-int access_identities_each(const struct access_identities *identities,
-        int (*row)(const char *name, const char *description, const struct access_rights *rights,
-                void *arg),
-        void *arg);
+/* The file, and when it was read, in microseconds since 1970. */
+const char *access_identities_path(const struct access_identities *identities);
+int64_t access_identities_read_us(const struct access_identities *identities);
+/* Whether both give the same names the same, in the same order and words. */
+bool access_identities_equal(const struct access_identities *a, const struct access_identities *b);
+
+/* Somebody who has rights, or a group of users, and by what; all of it is lent. */
+struct access_entry {
+	const char *source; /* "owner", "allow_uid", "access", "identities" */
+	const char *name;   /* "user/alice", "group/ops", "user/1000" */
+	const char *description;
+	const struct access_rights *rights;
+};
+typedef void (*access_entry_fn)(const struct access_entry *entry, void *arg);
+/* Whoever has rights at the control socket; names of the configuration as it has them, known on the host or not. */
+void access_peers_each(const struct config *config, access_entry_fn fn, void *arg);
+/* Whoever has an entry there, in the order of the file; identities may be NULL. */
+void access_identities_each(
+        const struct access_identities *identities, access_entry_fn fn, void *arg);

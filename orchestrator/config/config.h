@@ -74,6 +74,8 @@ unsigned int config_prebuilt(const struct config *config, const char *machine, c
 #define CONFIG_ROLE_SIZE 256
 bool config_role(const struct config *config, const char *kind, const char *name,
         char ret_role[CONFIG_ROLE_SIZE]);
+/* The i-th name that `access` gives a role, as "user/eve"; false: there are fewer. */
+bool config_role_name(const struct config *config, size_t i, char ret_name[CONFIG_NAME_SIZE]);
 /*
  * An address of this host and a port, as `remote.listen` names it: "192.0.2.1:7700", "[2001:db8::1]:7700". Nothing is
  * looked up. Port 0 is any that is free. -EINVAL: it is not one, and *ret_address is untouched.

@@ -245,7 +245,7 @@ static void test_roles(const char *dir)
 	                           "  user/7: operator\n  user/eve: release-manager\n";
 	struct failure failure = {0};
 	struct config config;
-	char role[CONFIG_ROLE_SIZE];
+	char role[CONFIG_ROLE_SIZE], name[CONFIG_NAME_SIZE];
 
 	config_init(&config, dir);
 	assert(!config_role(&config, "user", "eve", role));
@@ -256,6 +256,9 @@ static void test_roles(const char *dir)
 	assert(!config_role(&config, "group", "7", role));
 	assert(!config_role(&config, "user", "ev", role));
 	assert(!config_role(&config, "user", "", role));
+	assert(config_role_name(&config, 0, name) && !strcmp(name, "group/eve"));
+	assert(config_role_name(&config, 2, name) && !strcmp(name, "user/eve"));
+	assert(!config_role_name(&config, 3, name));
 	config_fini(&config);
 }
 

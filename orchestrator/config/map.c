@@ -193,3 +193,14 @@ bool config_role(const struct config *config, const char *kind, const char *name
 	snprintf(ret_role, CONFIG_ROLE_SIZE, "%.*s", (int)strcspn(line, "\n"), line);
 	return true;
 }
+
+bool config_role_name(const struct config *config, size_t i, char ret_name[CONFIG_NAME_SIZE])
+{
+	const char *line = config->access;
+
+	while (*line && i--) {
+		line += strcspn(line, "\n") + 1;
+	}
+	snprintf(ret_name, CONFIG_NAME_SIZE, "%.*s", (int)strcspn(line, " "), line);
+	return *line != '\0';
+}

@@ -31,6 +31,11 @@ void control_notice(struct control *control, const struct control_notice *notice
 	engine_set_remote(control->engine, &remote);
 }
 
+void control_identities(struct control *control, const struct access_identities *identities)
+{
+	control->identities = identities;
+}
+
 /*
  * Jobs and machines are the engine's and are not touched: what clients waited for goes on, and
  * they find it again with `job show` after the next start.

@@ -13,6 +13,7 @@
 void trust_free(struct remote *remote)
 {
 	SSL_CTX_free(remote->context);
+	control_identities(remote->control, NULL);
 	access_identities_free(remote->identities);
 }
 
@@ -46,6 +47,7 @@ bool trust_read(struct remote *remote)
 	remote->failure = (struct failure){0};
 	remote->context = steal(&context);
 	remote->identities = identities;
+	control_identities(remote->control, identities);
 	return true;
 }
 

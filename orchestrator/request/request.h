@@ -64,6 +64,8 @@ struct control_notice {
 	char remedy[240];
 };
 void control_notice(struct control *control, const struct control_notice *notice);
+/* Who may ask from elsewhere, as it counts from now on; borrowed until the next call. NULL: nobody. */
+void control_identities(struct control *control, const struct access_identities *identities);
 
 /*
  * who: copied, as are its rights; its role is not looked at. ops and arg: borrowed until control_client_free().

@@ -352,5 +352,45 @@ def test_file_again(world):
         assert alice.call(status={})['machine']['name'] == 'p'
 
 
+def test_list(world):
+    """Who may do what, by what, from a file that counts; what it has become since then is said beside it."""
+    give, _ = prepare_remote(world, alice='operator@edge', bob='viewer')
+    give('group/ops', 'viewer@edge,lab')
+    listed = world.json('access', 'list')
+    found = {(e['source'], e['name']): [(r['role'], r['group']) for r in e['roles']] for e in listed['entries']}
+    assert found == {('access', 'group/ops'): [('viewer', 'edge'), ('viewer', 'lab')], ('owner', 'user/0'): [('admin', '')],
+                     ('owner', 'user/%d' % os.getuid()): [('admin', '')], ('identities', 'user/bob'): [('viewer', '')],
+                     ('identities', 'user/alice'): [('operator', 'edge')]}, found
+    assert (listed['file'], listed['changed'], listed['wrong']) == (world.dir + '/identities.yaml', False, ''), listed
+    # In pages it is the same.
+    cursor, paged = (), []
+    while True:
+        page = world.json('access', 'list', '--limit', '1', *cursor)
+        paged += page['entries']
+        if not page['next']:
+            break
+        cursor = ('--after', page['next'])
+    assert paged == listed['entries'], paged
+
+    def told(is_changed, *words):
+        said = world.json('access', 'list')
+        assert (said['changed'], said['read_us'], said['entries']) == (is_changed, *listed_now), said
+        text = ' '.join(world.luctl('access', 'list').split())
+        assert all(word in text for word in words), text
+    listed_now = listed['read_us'], listed['entries']
+    told(False, 'user/alice operator edge identities', 'identities.yaml, read at ')
+    identify(world, alice='viewer@edge')
+    told(True, 'something else by now: `systemctl reload lud`', 'user/alice operator edge')
+    with open(world.dir + '/identities.yaml', 'a', encoding='ascii') as f:
+        f.write('  - {name: user/alice, roles: []}\n')
+    told(False, 'as it is now it cannot be used: ', 'identities.yaml:4:12: `user/alice` is given twice')
+    identify(world, alice='viewer@edge')
+    remote.reload(world)
+    again = world.json('access', 'list')
+    listed_now = again['read_us'], again['entries']
+    assert int(again['read_us']) > int(listed['read_us']) and len(again['entries']) == len(listed['entries']) - 1, again
+    told(False, 'user/alice viewer edge')
+
+
 if __name__ == '__main__':
     harness.main(globals(), 4)

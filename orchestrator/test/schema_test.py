@@ -97,7 +97,7 @@ def questions(asked):
     """What changes nothing, of a machine with two generations."""
     for words in ('status', 'machine list', 'machine show m', 'entropy', 'history', 'history --limit 1', 'jobs', 'crashes', 'service ds',
                   'job list', 'job show 1', 'show ds 2', 'diff ds:2 ds:3', 'release list', 'release show ds',
-                  'release diff ds 1 2', 'holds', 'explain', 'explain 1', 'next', 'version', 'log', 'plan update ds',
+                  'release diff ds 1 2', 'holds', 'access list', 'explain', 'explain 1', 'next', 'version', 'log', 'plan update ds',
                   'plan rollback ds', 'plan rerandomize ds', 'policy history', 'policy show', 'db check'):
         asked.ask(*words.split())
     asked.ask('history', '--graph', asked.world.dir + '/graph.svg')

@@ -98,6 +98,7 @@ struct control {
 	struct feed *feed;     /* owned: what happens, for whoever watches */
 	bool is_ending;        /* lud is, so that what clients have until they leave stays theirs */
 	uint64_t n_backups;    /* that were begun: each has a name of its own */
+	const struct access_identities *identities; /* that count; borrowed, NULL: none */
 	struct control_once *once;  /* whose effect is written with its answer now; NULL: none */
 	struct control_tally tally; /* answer.c counts */
 	LIST_HEAD(, control_client) clients;
