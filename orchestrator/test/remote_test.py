@@ -315,6 +315,20 @@ def test_limits(world):
     assert time.monotonic() - begin > 1, 'one second of bytes may come at once'
 
 
+def test_waits(world):
+    """What somebody waits for costs little: all that one identity may wait for at once is not felt."""
+    remote.prepare(world, requests=100000)
+    clients = [connect(world) for _ in range(16)]
+    before = remote.memory(world)
+    for client in clients:
+        for _ in range(32):
+            client.send(watch={})
+        client.call(**ASK)
+    assert remote.memory(world) - before < 10 << 20
+    for client in clients:
+        client.sock.close()
+
+
 def test_descriptors(world):
     """When they run out, those who connect from elsewhere wait, and the control socket goes on."""
     world.ca = Authority(os.path.join(world.dir, 'ca'))

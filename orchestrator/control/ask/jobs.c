@@ -8,6 +8,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "host/base/file.h"
 #include "orchestrator/control/ask/priv.h"
 #include "orchestrator/job/engine/engine.h"
 #include "orchestrator/job/plan/plan.h"
@@ -255,6 +256,9 @@ static void control_rerandomize_one(struct control_wait *wait, const char *servi
 	if (!r) {
 		wait->jobs[wait->n_jobs++] = job;
 		return;
+	}
+	if (!wait->skipped) {
+		wait->skipped = mem_zero(CONTROL_JOBS_MAX * sizeof(*wait->skipped));
 	}
 	skip = &wait->skipped[wait->n_skipped++];
 	snprintf(skip->service, sizeof(skip->service), "%s", service);

@@ -69,7 +69,7 @@ struct control_wait {
 	size_t n_jobs;
 	size_t n_open; /* of ->jobs; the answer is due at 0 */
 	int64_t jobs[CONTROL_JOBS_MAX];
-	struct job_skip skipped[CONTROL_JOBS_MAX];
+	struct job_skip *skipped; /* of CONTROL_JOBS_MAX, large; NULL: there are none */
 	size_t n_skipped;
 	bool many;       /* answer with a list of jobs, even of one */
 	bool is_skipped; /* a timer asked, and the machine is busy: no job is made */

@@ -59,6 +59,7 @@ struct control_wait *control_wait_free(struct control_wait *wait)
 		control__request__free_unpacked(wait->request, NULL);
 	}
 	free(wait->kit);
+	free(wait->skipped);
 	if (wait->pool) {
 		pool_fini(wait->pool);
 		free(wait->pool);
