@@ -234,6 +234,14 @@ def test_record_version():
     assert said == [str(newest)], f'CHANGELOG.md says that the record is of version {said}; it is of version {newest}'
 
 
+def test_version():
+    """One version: the programs have that of meson.build, and the notes and the package of Debian name it first."""
+    version, = re.findall(r"^project\(.*\n  version: '([\d.]+)'", slurp('meson.build'), re.M)
+    assert re.search(r'^## (\S+)', slurp('CHANGELOG.md'), re.M).group(1) == version, f'CHANGELOG.md does not begin with {version}'
+    assert slurp('debian/changelog').startswith(f'samsara ({version}) '), f'debian/changelog does not begin with {version}'
+    assert output('lud', '--version').startswith(f'lud {version} '), f'lud --version does not say {version}'
+
+
 def test_lud():
     text = page('lud.8.scd')
     for option in re.findall(r'--[a-z-]+', output('lud', '--help')):
