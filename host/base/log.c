@@ -3,6 +3,10 @@
  * escaped as a whole: none can look like another line, or move a cursor. Where stderr is the
  * journal, it gets priorities instead of time stamps, and fields; an entry that it does not take is
  * a line on stderr all the same.
+ *
+ * A journal that stands still takes what it has room for. What comes then is lost, and counted: sd_journal_sendv(3) would wait,
+ * and so would a line on stderr, while machines are to be looked after. That is why the entry is sent here; its form is the
+ * journal's native protocol.
  */
 #include "host/base/log.h"
 
@@ -12,10 +16,9 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
-/* Every entry is made here: where says nothing. */
-#define SD_JOURNAL_SUPPRESS_LOCATION
-#include <systemd/sd-journal.h>
+#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -37,8 +40,11 @@ static const char *const log_ids[_LOG_MESSAGE_N] = {
 #undef MESSAGE
 };
 
-/* Of an entry: message, priority, and what a line may be about. */
-#define LOG_FIELDS 7
+#define LOG_JOURNAL "/run/systemd/journal/socket"
+#define LOG_JOURNAL_BUFFER (8 << 20)
+
+/* Of an entry: message, priority, who it is of, and what a line may be about. */
+#define LOG_FIELDS 8
 #define LOG_FIELD_SIZE 1280
 
 struct log_entry {
@@ -49,6 +55,8 @@ struct log_entry {
 
 static enum log_level log_limit = LOG_LEVEL_INFO;
 static bool log_to_journal;
+static int log_journal_fd = -1;
+static unsigned long long log_n_lost; /* lines, since the journal took one last */
 
 /* JOURNAL_STREAM is inherited by children whose stderr is something else: it names the file that is the journal. */
 static bool log_is_journal(void)
@@ -98,7 +106,7 @@ static void log_field(struct log_entry *entry, const char *name, const char *val
 	if (!value || !*value) {
 		return;
 	}
-	snprintf(text, LOG_FIELD_SIZE, "%s=%s", name, value);
+	snprintf(text, LOG_FIELD_SIZE, "%s=%s\n", name, value);
 	entry->field[entry->n++] = (struct iovec){text, strlen(text)};
 }
 
@@ -121,12 +129,30 @@ static void log_number(struct log_entry *entry, const char *name, int64_t value)
 	log_field(entry, name, text);
 }
 
-static bool log_journal(enum log_level level, const struct log_about *about, const char *line)
+/* 0, or -errno. Values have no line ends, so a field is a line. */
+static int log_journal_send(struct log_entry *entry)
+{
+	static struct sockaddr_un journal = {.sun_family = AF_UNIX, .sun_path = LOG_JOURNAL};
+	static const int size = LOG_JOURNAL_BUFFER;
+	const struct msghdr message = {.msg_name = &journal,
+	        .msg_namelen = sizeof(journal),
+	        .msg_iov = entry->field,
+	        .msg_iovlen = (size_t)entry->n};
+
+	if (log_journal_fd < 0) {
+		log_journal_fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+		(void)setsockopt(log_journal_fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+	}
+	return sendmsg(log_journal_fd, &message, MSG_NOSIGNAL) < 0 ? -errno : 0;
+}
+
+static int log_journal(enum log_level level, const struct log_about *about, const char *line)
 {
 	struct log_entry entry = {.n = 0};
 
 	log_field(&entry, "MESSAGE", line);
 	log_number(&entry, "PRIORITY", log_levels[level].journal_priority);
+	log_field(&entry, "SYSLOG_IDENTIFIER", program_invocation_short_name);
 	if (about) {
 		log_field(&entry, "MESSAGE_ID", log_ids[about->message]);
 		log_field_escaped(&entry, "SAMSARA_MACHINE", about->machine);
@@ -136,7 +162,24 @@ static bool log_journal(enum log_level level, const struct log_about *about, con
 			log_number(&entry, "SAMSARA_JOB", about->job);
 		}
 	}
-	return sd_journal_sendv(entry.field, entry.n) >= 0;
+	return log_journal_send(&entry);
+}
+
+/* How many were lost comes before the next line. False: the line belongs on stderr. */
+static bool log_journal_line(enum log_level level, const struct log_about *about, const char *line)
+{
+	char lost[80];
+	int r = 0;
+
+	if (log_n_lost) {
+		snprintf(lost, sizeof(lost), "%llu lines were lost: the journal stood still",
+		        log_n_lost);
+		r = log_journal(LOG_LEVEL_WARN, NULL, lost);
+		log_n_lost = r ? log_n_lost : 0;
+	}
+	r = r ? r : log_journal(level, about, line);
+	log_n_lost += r == -EAGAIN;
+	return !r || r == -EAGAIN;
 }
 
 void log_line(enum log_level level, const struct log_about *about, const char *format, ...)
@@ -154,7 +197,7 @@ void log_line(enum log_level level, const struct log_about *about, const char *f
 	va_end(args);
 	/* Words of machines come along: one call is one line, and moves no cursor. */
 	text_escape(line, sizeof(line), text);
-	if (log_to_journal && log_journal(level, about, line)) {
+	if (log_to_journal && log_journal_line(level, about, line)) {
 		return;
 	}
 	log_stamp(stamp, sizeof(stamp));

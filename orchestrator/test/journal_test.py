@@ -4,6 +4,7 @@
 Usage: journal_test.py BUILD [CASE...]      (no case: all of them)
 """
 
+import contextlib
 import os
 import re
 import signal
@@ -96,6 +97,47 @@ def test_machine(world):
     job = journal.until('JOB_ROLLED_BACK')
     assert (job['SAMSARA_MACHINE'], job['SAMSARA_SERVICE']) == ('m', 'ds'), job
     assert job['SAMSARA_JOB'] == str(world.newest_job()), job
+
+
+def fill(path):
+    """Sends until there is no room; whoever sends has a limit of its own, so somebody new tries each time."""
+    n = 1
+    while n:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
+            sender.setblocking(False)
+            n = 0
+            try:
+                while True:
+                    sender.sendto(b'MESSAGE=x\nPRIORITY=6\nSYSLOG_IDENTIFIER=lud_test\n', path)
+                    n += 1
+            except BlockingIOError:
+                pass
+
+
+def test_still(world):
+    """A journal that takes nothing any more: lud goes on, and says afterwards how much was lost."""
+    journal = Journal(world)
+    journal.start()
+    journal.until('LUD_READY')
+    fill(journal.path)
+    with open(world.config, 'a', encoding='utf-8') as f:
+        f.write('nonsense: 1\n')
+    world.lud.send_signal(signal.SIGHUP)
+    with world.control() as control:
+        for _ in range(3):
+            control.call(version={})  # the signal was seen by the second at the latest
+    said = []
+    journal.socket.setblocking(False)
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            said.append(entry(journal.socket.recv(1 << 16))['MESSAGE'])
+    assert not any('nonsense' in line for line in said), said
+    journal.socket.settimeout(100)
+    world.lud.send_signal(signal.SIGHUP)
+    while 'nonsense' not in said[-1]:
+        said.append(entry(journal.socket.recv(1 << 16))['MESSAGE'])
+    assert any(re.fullmatch(r'[1-9]\d* lines were lost: the journal stood still', line) for line in said), said
+    assert world.log() == ''
 
 
 def test_elsewhere(world):
