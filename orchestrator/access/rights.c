@@ -152,6 +152,32 @@ static void access_rights_of(const struct identity *identity, struct access_righ
 	}
 }
 
+/*
+ * Whether all names have numbers of their own; false: *ret_failure says which do not. Whoever may choose both finds two
+ * of one number in minutes: holds, and ids of jobs, of the one would be those of the other.
+ */
+static bool access_numbers_differ(const struct identities *file, struct failure *ret_failure)
+{
+	_cleanup_(freep) uint64_t *numbers = mem_zero((file->n + 1) * sizeof(*numbers));
+	char place[sizeof(ret_failure->place)];
+
+	for (size_t i = 0; i < file->n; i++) {
+		numbers[i] = access_tls_number(file->list[i].name);
+		for (size_t j = 0; j < i; j++) {
+			if (numbers[i] == numbers[j]) {
+				snprintf(place, sizeof(place), "%s:%zu", file->path,
+				        file->list[i].line);
+				failure_set(ret_failure, "identities", place,
+				        "give one of them another name",
+				        "the record would not tell `%s` from `%s` in line %zu",
+				        file->list[i].name, file->list[j].name, file->list[j].line);
+				return false;
+			}
+		}
+	}
+	return true;
+}
+
 static int64_t access_now_us(void)
 {
 	struct timespec now;
@@ -170,6 +196,10 @@ int access_identities_read(
 	size_t n;
 
 	if (identities_load(path, &errors, &file) == 0) {
+		if (!access_numbers_differ(file, ret_failure)) {
+			identities_free(file);
+			return err_raise(-EINVAL);
+		}
 		*ret_identities = mem_zero(sizeof(**ret_identities));
 		(*ret_identities)->file = file;
 		(*ret_identities)->read_us = access_now_us();

@@ -152,6 +152,10 @@ static const struct {
         {HEAD "  - name: &x user/a\n    roles: []\n", ":3:11", "anchors", "write the value out"},
         {HEAD "  - {name: user/a, roles: operator}\n", ":3:27", "not a list", "a list"},
         {HEAD "  - {name: user/a, roles: []\n", ":4:1", "not YAML", "quote"},
+        {HEAD "  - {name: user/kmkceahfihhndpab, roles: []}\n"
+              "  - {name: user/b, roles: []}\n"
+              "  - {name: user/nnjmmbnbeacbdcmc, roles: []}\n",
+                ":5", "from `user/kmkceahfihhndpab` in line 3", "another name"},
         {"kind: Nothing\nidentities: [{name: bob, roles: [{role: x}]}]\n", ":1:7",
                 "(and 3 more; `luctl access check`", "Identities"},
 };
@@ -204,6 +208,8 @@ static void test_principal(void)
 	assert(alice.way == ACCESS_WAY_TLS && !strcmp(alice.name, "user/alice"));
 	assert(alice.uid > UINT32_MAX && alice.uid <= INT64_MAX && alice.uid != bob.uid);
 	assert(alice.uid == access_tls("user/alice").uid);
+	/* Two that were looked for: no file may have both (bad_cases). */
+	assert(access_tls("user/kmkceahfihhndpab").uid == access_tls("user/nnjmmbnbeacbdcmc").uid);
 	access_key(&alice, key);
 	assert(!strcmp(key, "tls/user/alice"));
 }
