@@ -89,16 +89,27 @@ static err_t map_check(const struct map_request *request)
 	               : E_NOMEM;
 }
 
+static err_t map_check_regions(const struct space *space)
+{
+	const struct region *region = space->regions;
+	uint32_t n = 0;
+
+	for (; region && n < VM_SPACE_REGIONS_MAX; region = region->next) {
+		n++;
+	}
+	return n < VM_SPACE_REGIONS_MAX && region_n_free() > VM_RESERVE_REGIONS ? E_OK : E_FULL;
+}
+
 err_t map_anonymous(struct space *space, const struct map_request *request)
 {
 	err_t err = map_check(request);
 	struct region *region;
 
+	if (err == E_OK && !request->may_use_reserve) {
+		err = map_check_regions(space);
+	}
 	if (err != E_OK) {
 		return err;
-	}
-	if (!request->may_use_reserve && region_n_free() <= VM_RESERVE_REGIONS) {
-		return E_FULL;
 	}
 	region = region_new();
 	if (!region) {

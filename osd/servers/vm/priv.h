@@ -9,6 +9,8 @@
 /* Frames that only RS may use: a service that eats all memory must not keep RS from acting. */
 #define VM_RESERVE_FRAMES 512u
 #define VM_RESERVE_REGIONS 512u /* kept for RS in the same way */
+/* Of a space, asked for by itself: a list of them is gone through for each request and each page fault. */
+#define VM_SPACE_REGIONS_MAX 4096u
 /* Page tables are shared by mirrors in this unit. */
 #define VM_CHUNK_BYTES (UINT64_C(2) << 20)
 

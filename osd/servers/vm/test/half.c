@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #define HALF_BASE UINT64_C(0x40000000)
-#define HALF_REGIONS 1024u
+#define HALF_REGIONS (VM_SPACE_REGIONS_MAX + VM_RESERVE_REGIONS + 512u)
 
 bool half_fails;
 uint64_t half_n_shown;

@@ -119,6 +119,25 @@ static void test_reserve(void)
 	assert(map_anonymous(&us, &request) == E_OK);
 }
 
+/* Who asks for itself gets as many as VM can go through, and RS may add to them. */
+static void test_many(void)
+{
+	struct map_request request = {.n_pages = 1, .prot = PROT_R};
+
+	start();
+	for (uint32_t i = 0; i < VM_SPACE_REGIONS_MAX; i++) {
+		request.va = HERE - i * PAGE_SIZE;
+		assert(map_anonymous(&us, &request) == E_OK);
+	}
+	request.va = THERE;
+	assert(map_anonymous(&us, &request) == E_FULL && map_anonymous(&them, &request) == E_OK);
+	assert(map_remove(&us, HERE, 1) == E_OK && map_anonymous(&us, &request) == E_OK);
+	request.va = HERE;
+	assert(map_anonymous(&us, &request) == E_FULL);
+	request.may_use_reserve = true;
+	assert(map_anonymous(&us, &request) == E_OK);
+}
+
 int main(void)
 {
 	test_populated();
@@ -126,5 +145,6 @@ int main(void)
 	test_shared();
 	test_gate();
 	test_reserve();
+	test_many();
 	return 0;
 }
