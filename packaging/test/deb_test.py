@@ -203,6 +203,54 @@ def check_configured(host):
     until(lambda: 'log_level is changed' in host.journal(), host.journal())
 
 
+REMOTE = """metrics:
+  listen: 127.0.0.1:9911
+remote:
+  listen: 127.0.0.1:7601
+  certificate: /etc/samsara/tls/plant.crt
+  key: /etc/samsara/tls/plant.key
+"""
+IDENTITIES = """kind: Identities
+identities:
+  - {name: user/alice, roles: [{role: operator, everything: true}]}
+"""
+
+
+def write(host, path, text):
+    host.enter('sh', '-c', 'printf %s "$1" >"$2"', 'sh', text, path)
+
+
+def certify(host):
+    """The way of the guide (docs/guide/remote.md), in one directory of this host."""
+    for words in ('init --ca ca', 'request host/plant', 'request user/alice', 'issue host/plant plant.req --ca ca',
+                  'issue user/alice alice.req --ca ca'):
+        host.enter('sh', '-c', f'mkdir -p -m 700 /etc/samsara/tls && cd /etc/samsara/tls && luctl cert {words}')
+    host.enter('sh', '-c', 'cd /etc/samsara/tls && cp ca/ca.crt ca/ca.crl .')
+    write(host, '/etc/samsara/identities.yaml', IDENTITIES)
+
+
+def check_network(host):
+    """None, but where the example gives lud one: for figures, and for a user of another host, who has the role given there."""
+    certify(host)
+    write(host, '/etc/samsara/lud.yaml', REMOTE)
+    assert host.enter('systemctl', 'restart', 'lud', ok=False).returncode, 'lud has a network'
+    host.enter('sh', '-c', 'mkdir /etc/systemd/system/lud.service.d && '
+               'cp /usr/share/doc/samsara/examples/network.conf /etc/systemd/system/lud.service.d')
+    host.enter('systemctl', 'daemon-reload')
+    host.enter('systemctl', 'reset-failed', 'lud')
+    host.enter('systemctl', 'restart', 'lud')
+    answer = host.enter('bash', '-c', 'exec 3<>/dev/tcp/127.0.0.1/9911; printf "GET /metrics HTTP/1.0\\r\\n\\r\\n" >&3; cat <&3')
+    assert '200 OK' in answer and 'samsara' in answer, answer
+    host.enter('sh', '-c', 'cd /etc/samsara/tls && luctl host add plant 127.0.0.1:7601 --ca ca.crt --crl ca.crl --certificate alice.crt '
+               '--key alice.key')
+    host.enter('luctl', 'hold', '--reason', 'the feeder', '--host', 'plant')
+    assert 'user/alice' in host.enter('luctl', 'holds')
+    host.enter('luctl', 'unhold', '--host', 'plant')
+    host.enter('rm', '-r', '/etc/systemd/system/lud.service.d', '/etc/samsara/tls', '/etc/samsara/identities.yaml', '/etc/samsara/lud.yaml')
+    host.enter('systemctl', 'daemon-reload')
+    host.enter('systemctl', 'restart', 'lud')
+
+
 def check_backup(host):
     host.enter('systemctl', 'start', 'lud-backup')
     copies = host.enter('sh', '-c', 'ls /var/backups/samsara/*').split()
@@ -230,7 +278,7 @@ def story(place):
     try:
         host.install(earlier)
         for check, *more in ((check_installed,), (check_machine,), (check_journal,), (check_killed,), (check_upgraded, package), (check_configured,),
-                             (check_backup,), (check_removed,)):
+                             (check_network,), (check_backup,), (check_removed,)):
             check(host, *more)
             print('ok', check.__name__, flush=True)
     finally:
