@@ -29,6 +29,7 @@
 #define METRICS_SWEEP_MSEC 100
 #define METRICS_BACKLOG 64
 #define METRICS_HEADERS_MAX 8192
+#define METRICS_READ_MAX (2 * METRICS_HEADERS_MAX)
 #define METRICS_SENT_MAX (16 << 10)
 
 /* The HTTP server is through with it. */
@@ -95,6 +96,7 @@ static struct bufferevent *metrics_on_visitor(struct event_base *base, void *arg
 	if (!visitor->stream) {
 		abort();
 	}
+	bufferevent_setwatermark(visitor->stream, EV_READ, 0, METRICS_READ_MAX);
 	bufferevent_incref(visitor->stream);
 	visitor->since_us = elapsed_usec();
 	metrics->is_short = false;

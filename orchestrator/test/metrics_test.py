@@ -15,6 +15,7 @@ import socket
 import time
 
 import harness
+import remote
 
 PORT = 20000 + os.getpid() % 12000  # of an address that is nobody's; below those that the kernel draws
 NAME = r'[a-zA-Z_:][a-zA-Z0-9_:]*'
@@ -299,6 +300,24 @@ def test_users(world):
             answer, body = ask(http.client.HTTPConnection(at, PORT, timeout=60))
             assert answer.status == 200 and ('samsara_build_info', ) in [key[:1] for key in parse(body)], body
             world.kill(signal.SIGTERM)
+
+
+def test_next(world):
+    """Whoever comes right after a reader, and has the number of its connection, is heard."""
+    serve(world)
+    remote.prepare(world)
+    at, made = (remote.HOST, int(remote.port(world))), remote.context(world)
+    for _ in range(20):
+        reader = Unix(world.metrics)
+        reader.connect()
+        with reader.sock as sock:
+            sock.sendall(b'GET /metrics HTTP/1.1\r\n\r\n')
+            while sock.recv(1 << 16):
+                pass
+        sock = socket.create_connection(at, 60)  # at once
+        with remote.wire.Client(made.wrap_socket(sock), remote.wire.CONTROL) as far:
+            far.hello(60)
+            far.call(version={})
 
 
 harness.main(globals(), 5)
