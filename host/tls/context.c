@@ -129,46 +129,43 @@ int tls_client_context(
 	return err_up(tls_context(files, TLS_USER, ret_context, ret_failure));
 }
 
-static void tls_end_before(struct tls_end *end, const ASN1_TIME *time, const char *what)
+static void tls_end_before(int64_t *end, const ASN1_TIME *time)
 {
 	int64_t at = tls_time(time);
 
-	if (at < end->at) {
-		*end = (struct tls_end){at, what};
-	}
+	*end = at < *end ? at : *end;
 }
 
-/* Over all CAs and lists that the store of a context has. */
-static struct tls_end tls_trust_end(SSL_CTX *context, bool lists)
+struct tls_ends tls_context_ends(SSL_CTX *context)
 {
 	const STACK_OF(X509_OBJECT) *all = X509_STORE_get0_objects(SSL_CTX_get_cert_store(context));
-	struct tls_end end = {INT64_MAX, ""};
+	struct tls_ends ends = {INT64_MAX, INT64_MAX, INT64_MAX};
 
+	tls_end_before(&ends.certificate, X509_get0_notAfter(SSL_CTX_get0_certificate(context)));
 	for (int i = 0; i < sk_X509_OBJECT_num(all); i++) {
 		const X509_OBJECT *object = sk_X509_OBJECT_value(all, i);
 		const X509_CRL *crl = X509_OBJECT_get0_X509_CRL(object);
 		const X509 *ca = X509_OBJECT_get0_X509(object);
 
 		if (crl) {
-			tls_end_before(&end, X509_CRL_get0_nextUpdate(crl),
-			        "the list of revoked certificates");
-		} else if (ca && !lists) {
-			tls_end_before(&end, X509_get0_notAfter(ca), "the CA's certificate");
+			tls_end_before(&ends.list, X509_CRL_get0_nextUpdate(crl));
+		} else if (ca) {
+			tls_end_before(&ends.ca, X509_get0_notAfter(ca));
 		}
 	}
-	return end;
+	return ends;
 }
 
 struct tls_end tls_context_end(SSL_CTX *context)
 {
-	struct tls_end end = tls_trust_end(context, false);
+	struct tls_ends ends = tls_context_ends(context);
+	struct tls_end end = {ends.list, "the list of revoked certificates"};
 
-	tls_end_before(
-	        &end, X509_get0_notAfter(SSL_CTX_get0_certificate(context)), "the certificate");
+	if (ends.ca < end.at) {
+		end = (struct tls_end){ends.ca, "the CA's certificate"};
+	}
+	if (ends.certificate < end.at) {
+		end = (struct tls_end){ends.certificate, "the certificate"};
+	}
 	return end;
-}
-
-int64_t tls_context_lists_end(SSL_CTX *context)
-{
-	return tls_trust_end(context, true).at;
 }

@@ -48,8 +48,13 @@ struct tls_end {
 	const char *what; /* part of a sentence: "the list of revoked certificates" */
 };
 struct tls_end tls_context_end(SSL_CTX *context);
-/* Of the lists alone: from then on nobody is let in, and who was is not known to be still. */
-int64_t tls_context_lists_end(SSL_CTX *context);
+/* When each ends, seconds since 1970; of several CAs or lists the first. */
+struct tls_ends {
+	int64_t certificate;
+	int64_t ca;
+	int64_t list; /* from then on nobody is let in, and who was is not known to be still */
+};
+struct tls_ends tls_context_ends(SSL_CTX *context);
 
 /* Clients: who the server must be, "host/NAME" without its kind; without this every server is refused. Copied. */
 int __must_check tls_expect(SSL *ssl, const char *host);

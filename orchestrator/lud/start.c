@@ -176,8 +176,8 @@ int lud_open(struct lud *lud, struct failure *ret_failure)
 		lud->remote = remote_new(lud->base, &lud->config, lud->control, lud->buffers);
 	}
 	if (!r) {
-		struct metrics_parts metrics = {
-		        lud->base, &lud->config, lud->engine, lud->control, lud->server};
+		struct metrics_parts metrics = {lud->base, &lud->config, lud->engine, lud->control,
+		        lud->server, lud->remote};
 
 		r = metrics_new(&metrics, &lud->metrics, ret_failure);
 	}

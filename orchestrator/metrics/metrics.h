@@ -4,6 +4,7 @@
  * itself, from memory, in pieces between which everything else goes on.
  */
 #include "orchestrator/job/core/core.h"
+#include "orchestrator/remote/remote.h"
 #include "orchestrator/request/request.h"
 #include "orchestrator/server/server.h"
 
@@ -16,6 +17,7 @@ struct metrics_parts {
 	struct engine *engine;
 	const struct control *control;
 	const struct server *server;
+	const struct remote *remote; /* NULL: it is not configured */
 };
 
 /*

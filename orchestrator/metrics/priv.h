@@ -2,8 +2,8 @@
 /*
  * Inside metrics:
  *
- *   listen (who may connect, how many, how long) -> scrape (one answer, piece by piece) -> lud, fleet (values) -> text
- *                                                                        engine's news -> count (what only counts) ^
+ *   listen (who may connect, how many, how long) -> scrape (one answer, piece by piece) -> lud, far, fleet (values) -> text
+ *                                                                             engine's news -> count (what only counts) ^
  */
 #include <event2/buffer.h>
 #include <event2/http.h>
@@ -71,7 +71,7 @@ const char *metrics_change_name(enum metrics_change change);
 /* What the record has of open rollouts, read again if one changed. */
 const uint64_t *metrics_rollouts(struct metrics *metrics);
 
-/* lud.c, fleet.c: put the samples of one metric, of lud or of a machine */
+/* lud.c, far.c, fleet.c: put the samples of one metric, of lud or of a machine */
 #define LUD(name, ...) void metrics_on_##name(const struct metrics_page *page);
 #define MACHINE(name, ...)                                                                         \
 	void metrics_on_##name(const struct metrics_page *page, struct machine *machine);

@@ -53,8 +53,9 @@ static void remote_on_accept(evutil_socket_t listener, short what, void *arg)
 	if (fd >= 0) {
 		close(fd);
 	}
+	remote_count(remote, REMOTE_DESCRIPTORS);
 	if (remote_may_log(remote)) {
-		log_warn("remote: no descriptors left for another client");
+		log_warn("remote: %s", remote_outcome_text(REMOTE_DESCRIPTORS));
 	}
 	(void)peer_make_room(remote, NULL);
 	event_del(remote->accept_event);

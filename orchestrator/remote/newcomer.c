@@ -41,13 +41,16 @@ struct newcomer *newcomer_free(struct newcomer *newcomer)
 	return NULL;
 }
 
-/* counts: it is the address's fault. */
-static void newcomer_fail(struct newcomer *newcomer, const char *why)
+/* It is the address's fault. */
+static void newcomer_fail(struct newcomer *newcomer, enum remote_outcome outcome)
 {
 	struct remote *remote = newcomer->remote;
 
+	remote_count(remote, outcome);
 	if (remote_may_log(remote)) {
-		log_info("remote: %s is not let in: %s", newcomer->source->name, why);
+		log_info("remote: %s is not let in: %s", newcomer->source->name,
+		        outcome == REMOTE_HANDSHAKE ? tls_verify_error(newcomer->ssl)
+		                                    : remote_outcome_text(outcome));
 	}
 	source_failed(remote, newcomer->source);
 	newcomer_free(newcomer);
@@ -59,7 +62,7 @@ static void newcomer_on_event(evutil_socket_t fd, short what, void *arg)
 	struct newcomer *newcomer = arg;
 
 	if (what & EV_TIMEOUT || elapsed_usec() >= newcomer->deadline) {
-		newcomer_fail(newcomer, "its handshake takes too long");
+		newcomer_fail(newcomer, REMOTE_SLOW);
 		return;
 	}
 	newcomer->is_ready = true;
@@ -117,7 +120,7 @@ static void newcomer_step(struct newcomer *newcomer)
 		newcomer_wait(newcomer, EV_WRITE);
 		break;
 	default:
-		newcomer_fail(newcomer, tls_verify_error(newcomer->ssl));
+		newcomer_fail(newcomer, REMOTE_HANDSHAKE);
 	}
 	ERR_clear_error();
 }
@@ -146,21 +149,35 @@ static void newcomer_end_oldest(struct remote *remote, const struct source *sour
 	TAILQ_FOREACH(newcomer, &remote->newcomers, link)
 	{
 		if (!source || newcomer->source == source) {
-			newcomer_fail(newcomer, "others came, and its handshake was the oldest");
+			newcomer_fail(newcomer, REMOTE_DISPLACED);
 			return;
 		}
 	}
 }
 
-/* Before anything is made for it. NULL: it may try. */
-static const char *newcomer_objection(const struct remote *remote, const struct source *source)
+/* Before anything is made for it: why not, or REMOTE_ADMITTED: it may try. */
+static enum remote_outcome newcomer_objection(
+        const struct remote *remote, const struct source *source)
 {
-	if (!remote->context || source_is_refused(remote, source)) {
-		return "";
+	if (!remote->context) {
+		return REMOTE_CLOSED;
 	}
-	return source->n_peers >= remote->config->remote_per_address
-	               ? "its address has too many connections"
-	               : NULL;
+	if (source_is_refused(remote, source)) {
+		return REMOTE_BANNED;
+	}
+	return source->n_peers >= remote->config->remote_per_address ? REMOTE_ADDRESS_FULL
+	                                                             : REMOTE_ADMITTED;
+}
+
+static void newcomer_refuse(
+        struct remote *remote, const struct source *source, enum remote_outcome outcome)
+{
+	const char *why = remote_outcome_text(outcome);
+
+	remote_count(remote, outcome);
+	if (*why && remote_may_log(remote)) {
+		log_info("remote: %s is not let in: %s", source->name, why);
+	}
 }
 
 static void newcomer_new(struct remote *remote, int fd, struct source *source)
@@ -185,14 +202,12 @@ static void newcomer_new(struct remote *remote, int fd, struct source *source)
 void newcomer_admit(struct remote *remote, int fd, const struct sockaddr_storage *address)
 {
 	struct source *source = source_of(remote, address);
-	const char *objection = newcomer_objection(remote, source);
+	enum remote_outcome objection = newcomer_objection(remote, source);
 
 	/* It counts from here on, so that what ends meanwhile does not take the address along. */
 	source->n_newcomers++;
-	if (objection) {
-		if (*objection && remote_may_log(remote)) {
-			log_info("remote: %s is not let in: %s", source->name, objection);
-		}
+	if (objection != REMOTE_ADMITTED) {
+		newcomer_refuse(remote, source, objection);
 		source->n_newcomers--;
 		source_done(remote, source);
 		close(fd);

@@ -191,24 +191,24 @@ static const struct holder *peer_greedy(const struct remote *remote, const struc
 	return most->n_peers ? most : NULL;
 }
 
-/* NULL: it may come in. */
-static const char *peer_objection(
+/* Why not, or REMOTE_ADMITTED. */
+static enum remote_outcome peer_objection(
         struct remote *remote, const struct holder *holder, const struct access_rights *rights)
 {
 	const struct holder *greedy;
 
 	if (!access_rights_any(rights)) {
-		return "has no role";
+		return REMOTE_ROLELESS;
 	}
 	if (holder->n_peers >= remote->config->remote_per_identity &&
 	        !peer_make_room(remote, holder)) {
-		return "has too many connections that wait for answers";
+		return REMOTE_IDENTITY_FULL;
 	}
 	if (remote->n_peers < remote->config->remote_connections) {
-		return NULL;
+		return REMOTE_ADMITTED;
 	}
 	greedy = peer_greedy(remote, holder);
-	return greedy && peer_make_room(remote, greedy) ? NULL : "finds no place";
+	return greedy && peer_make_room(remote, greedy) ? REMOTE_ADMITTED : REMOTE_FULL;
 }
 
 /* Another host can be gone without a word: the kernel asks, and what is not acknowledged has a time as well. */
@@ -285,7 +285,8 @@ void peer_admit(struct remote *remote, int fd, SSL *ssl, struct source *source)
 	struct tls_identity identity = {0};
 	struct access_rights rights = {0};
 	struct holder *holder;
-	const char *objection = "is not known by its certificate", *lost = NULL;
+	enum remote_outcome outcome = REMOTE_UNKNOWN;
+	const char *lost = NULL;
 	char name[72];
 
 	if (tls_connected(ssl, &identity) < 0) {
@@ -296,9 +297,10 @@ void peer_admit(struct remote *remote, int fd, SSL *ssl, struct source *source)
 	if (*identity.name) {
 		lost = tls_context_objection(remote->context, ssl);
 		access_identity_rights(remote->identities, name, &rights);
-		objection = lost ? lost : peer_objection(remote, holder, &rights);
+		outcome = lost ? REMOTE_LAPSED : peer_objection(remote, holder, &rights);
 	}
-	if (!objection) {
+	remote_count(remote, outcome);
+	if (outcome == REMOTE_ADMITTED) {
 		peer_keep_alive(fd);
 		peer_new(remote, fd, ssl, source, holder, &rights);
 		access_rights_fini(&rights);
@@ -306,7 +308,7 @@ void peer_admit(struct remote *remote, int fd, SSL *ssl, struct source *source)
 	}
 	if (remote_may_log(remote)) {
 		log_warn("remote: %s at %s%s %s", name, source->name, lost ? " is not let in:" : "",
-		        objection);
+		        lost ? lost : remote_outcome_text(outcome));
 	}
 	access_rights_fini(&rights);
 	holder_done(holder);

@@ -111,7 +111,15 @@ struct remote {
 
 	int64_t lines_since; /* elapsed_usec(): of the minute that lines are counted in */
 	unsigned int n_lines;
+
+	uint64_t outcomes[_REMOTE_OUTCOME_N];
 };
+
+/* tally.c: what became of a connection */
+void remote_count(struct remote *remote, enum remote_outcome outcome);
+/* Part of a sentence, or "". */
+const char *remote_outcome_text(enum remote_outcome outcome);
+bool remote_is_well(const struct remote *remote);
 
 /* listen.c: something ends then, perhaps before the next look. */
 void remote_look_by(struct remote *remote, int64_t at);

@@ -5,11 +5,28 @@
  * the identities file; what it can make lud hold has limits, and most of all before it is known.
  */
 #include "host/base/failure.h"
+#include "host/tls/context.h"
 #include "orchestrator/config/config.h"
 #include "orchestrator/link/link.h"
 #include "orchestrator/request/request.h"
 
 struct remote;
+
+enum remote_outcome {
+#define OUTCOME(NAME, label, sentence) REMOTE_##NAME,
+#include "orchestrator/remote/outcomes.def"
+	_REMOTE_OUTCOME_N
+};
+
+/* How the listener is now, and what it counted since it was made. */
+struct remote_tally {
+	bool is_well;             /* it listens, and its files were good when they were read last */
+	size_t n_peers;           /* connections that were let in */
+	size_t n_handshakes;      /* that are not over */
+	const uint64_t *outcomes; /* of connections, by enum remote_outcome; borrowed */
+	bool has_ends;            /* false: its files were never good */
+	struct tls_ends ends;
+};
 
 /*
  * Everything is borrowed. Files that are missing, too old or wrong do not keep lud from starting, which has
@@ -22,5 +39,8 @@ struct remote *remote_new(struct event_base *base, const struct config *config,
  * certificate is revoked or whose rights are gone is disconnected, and nobody else.
  */
 void remote_reloaded(struct remote *remote);
+struct remote_tally remote_tally(const struct remote *remote);
+/* "address_full" */
+const char *remote_outcome_name(enum remote_outcome outcome);
 /* Says Bye to everybody. NULL is allowed, and what it returns. */
 struct remote *remote_free(struct remote *remote);

@@ -59,7 +59,7 @@ static void trust_tell(struct remote *remote, int64_t now)
 	struct tls_end end = remote->context ? tls_context_end(remote->context)
 	                                     : (struct tls_end){INT64_MAX, ""};
 
-	if (*failure->place) {
+	if (!remote_is_well(remote)) {
 		notice.is_wrong = true;
 		snprintf(notice.text, sizeof(notice.text), "%s: %.120s: %.240s",
 		        !remote->context || *remote->deaf.place
@@ -81,7 +81,7 @@ static void trust_tell(struct remote *remote, int64_t now)
 
 int64_t trust_look(struct remote *remote, int64_t now)
 {
-	int64_t end = remote->context ? tls_context_lists_end(remote->context) : INT64_MAX;
+	int64_t end = remote->context ? tls_context_ends(remote->context).list : INT64_MAX;
 
 	if (end <= now) {
 		peers_end_all(remote, "the list of revoked certificates is too old");

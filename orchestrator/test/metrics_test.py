@@ -133,6 +133,7 @@ def test_values(world):
     world.kill(signal.SIGTERM)
     assert not os.path.exists(world.metrics)
     world.start()
+    assert not [key for key in now if key[0].startswith('remote_')]
     after = world.until(lambda: ('service_generation', 'm', 'ds') in (found := scrape(world)) and found)
     assert after['jobs_total', 'update', 'confirmed'] == 0 and after['service_generation', 'm', 'ds'] == world.running()
     assert after['start_time_seconds',] > now['start_time_seconds',] > time.time() - 1000
@@ -318,6 +319,35 @@ def test_next(world):
         with remote.wire.Client(made.wrap_socket(sock), remote.wire.CONTROL) as far:
             far.hello(60)
             far.call(version={})
+
+
+def test_far(world):
+    """Of the listener for other hosts: who is connected, what became of each connection, what ends when, what is amiss."""
+    serve(world)
+    remote.prepare(world, 'alice', failures=4, failures_period='1h', handshake_timeout='60s')
+    world.ca.issue('carol')
+    world.ca.list(end=5 * 86400)
+    remote.reload(world)
+    begin = time.time()
+    with remote.connect(world), remote.dial(world):
+        now = world.until(lambda: (found := scrape(world))['remote_handshakes',] == 1 and found)
+    assert now['remote_connections',] == now['remote_well',] == now['remote_connections_total', 'admitted'] == 1
+    ends = {key[1]: value - begin for key, value in now.items() if key[0] == 'remote_expiry_timestamp_seconds'}
+    assert {name: round(left / 86400) for name, left in ends.items()} == {'certificate': 1, 'ca': 30, 'crl': 5}, ends
+    world.until(lambda: (found := scrape(world))['remote_handshakes',] == found['remote_connections',] == 0)
+    for user in ('carol', None, None):
+        assert remote.refused(world, remote.context(world, user))
+    assert remote.refused(world, remote.context(world))  # its address failed four times: nobody is looked at who comes from it
+    now = {key[1]: value for key, value in scrape(world).items() if key[0] == 'remote_connections_total'}
+    assert {name: n for name, n in now.items() if n} == {'admitted': 1, 'handshake': 3, 'roleless': 1, 'banned': 1}, now
+    assert len(now) == 13
+    os.unlink(world.ca.path('ca.crl'))
+    remote.reload(world)
+    now = scrape(world)
+    assert now['remote_well',] == 0 and now['remote_expiry_timestamp_seconds', 'crl'] - begin == ends['crl'], now
+    world.kill(signal.SIGTERM)
+    world.start()
+    assert scrape(world)['remote_well',] == 0 and not [key for key in scrape(world) if key[0] == 'remote_expiry_timestamp_seconds']
 
 
 harness.main(globals(), 5)
