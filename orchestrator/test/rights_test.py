@@ -7,9 +7,11 @@ Usage: rights_test.py BUILD [CASE...]      (no case: all of them, several side b
 lud's configuration; the requests and what they need are read from control.proto, so that a new one is asked for, too.
 """
 
+import contextlib
 import importlib.util
 import os
 import signal
+import sqlite3
 
 import harness
 import remote
@@ -92,6 +94,8 @@ def cases(name, about, jobs, machine):
     body = dict(BODIES.get(name, {}))
     if about in ('job', 'job or machine'):
         yield {**body, 'job': jobs[machine]}, 'job'
+    if about == 'job or machine':  # the job counts
+        yield {**body, 'job': jobs[machine], 'machine': 'p' if machine == 'm' else 'm'}, 'job'
     if about.startswith(('machine', 'job or')):
         yield {**body, 'machine': machine}, 'machine'
     if about == 'machine or what is seen':
@@ -224,6 +228,89 @@ def test_ahead(world):
         assert 'machine m runs' in text(guest, machine_list={})
 
 
+def test_out_of_sight(world):
+    """Of a machine of another group there is no job, no release, no service and no default; nor in counts."""
+    if os.getuid() != 0:
+        return
+    give, _ = prepare(world)
+    give('user/%d' % GUEST, 'viewer@prod')
+    with world.control() as owner:
+        owner.call(machine_add={'machine': 'q'})
+        owner.call(machine_group={'machine': 'q', 'words': ['prod']})
+        owner.call(machine_default={'machine': 'm'})
+        owner.call(hold={'machine': 'm'})
+        job = owner.call(rerandomize={'machine': 'm', 'services': ['ds'], 'detach': True})['jobs'][0]['id']
+        world.until(lambda: [i.get('job') for i in owner.call(next={}).get('items', [])] == [job])
+    control = control_as(world, GUEST)
+    status = control.call(status={'overview': True})
+    assert [m['name'] for m in status['machines']] == ['p', 'q'] and 'machine' not in status, status
+    assert status['overview']['machines'] == 2 and not status['overview'].get('jobs_open'), status
+    error = refused_call(control, history={'service': 'ds'})
+    assert error['cause']['message'].endswith(': p, q'), error
+    assert not control.call(next={}).get('items') and not control.call(names={'kind': 'service'}).get('names')
+    assert not control.call(release_show={'service': 'ds'}).get('runs_on')
+    give('user/%d' % GUEST, 'viewer@edge')
+    overview = control.call(status={})['overview']
+    assert overview['machines'] == overview['jobs_open'] == 1, overview
+    assert [i['job'] for i in control.call(next={})['items']] == [job]
+    assert 'ds' in control.call(names={'kind': 'service'})['names']
+
+
+def test_none(world):
+    """While there is no machine, who has a role on a group alone cannot have one made by naming none."""
+    if os.getuid() != 0:
+        return
+    world.start()
+    harness.roles(world)('user/%d' % GUEST, 'admin@edge')
+    error = refused_call(control_as(world, GUEST), machine_start={})
+    assert error['class'] == 'ERROR_DENIED' and 'on a machine: it is given on edge' in error['cause']['message'], error
+    with world.control() as owner:
+        assert not owner.call(machine_list={}).get('machines')
+
+
+def test_rollouts(world):
+    """Of rollouts those that have a machine that may be seen, and of their machines those."""
+    if os.getuid() != 0:
+        return
+    give, _ = prepare(world)
+    world.kill()
+    with contextlib.closing(sqlite3.connect(world.state + '/lud.db', isolation_level=None)) as db:
+        ids = dict(db.execute('SELECT name, id FROM machines'))
+        for number, names in ((1, 'p'), (2, 'mp')):
+            db.execute('INSERT INTO rollouts (policy, service, release, state, ring, ring_us, state_us, why, created_us, is_open)'
+                       " VALUES ('x', 'ds', 1, 4, 0, 1, ?1, 'w', ?1, 0)", (int(world.now() * 1000000),))
+            db.executemany('INSERT INTO rollout_members (rollout, machine, ring, state) VALUES (?, ?, 0, 1)',
+                           [(number, ids[name]) for name in names])
+    world.start()
+    give('user/%d' % GUEST, 'viewer@edge')
+    control = control_as(world, GUEST)
+    with world.control() as owner:
+        assert [r['id'] for r in owner.call(rollout_list={})['rollouts']] == [2, 1]
+        assert len(owner.call(rollout_list={'rollout': 2})['rollouts'][0]['members']) == 2
+        assert 'no such rollout' in refused_call(owner, rollout_list={'rollout': 3})['cause']['message']
+    assert [r['id'] for r in control.call(rollout_list={})['rollouts']] == [2]
+    assert [m['machine'] for m in control.call(rollout_list={'rollout': 2})['rollouts'][0]['members']] == ['m']
+    assert 'no such rollout' in refused_call(control, rollout_list={'rollout': 1})['cause']['message']
+
+
+def test_less(world):
+    """Who waits for what a role was needed for hears when that role is gone, whatever role is left."""
+    if os.getuid() != 0:
+        return
+    give, _ = prepare(world)
+    with world.control() as owner:
+        owner.call(hold={'machine': 'm'})
+    give('user/%d' % GUEST, 'operator@edge')
+    control = control_as(world, GUEST)
+    waits = control.send(rerandomize={'machine': 'm', 'services': ['ds']})
+    world.until(lambda: control.receive(60) and control.progress)
+    give('user/%d' % GUEST, 'viewer@edge')
+    while 'reply' not in (message := control.receive(60)):
+        pass
+    assert message['reply']['id'] == waits and message['reply']['error']['cause']['name'] == 'role', message
+    assert control.call(status={})['machine']['name'] == 'm'
+
+
 def test_taken_away(world):
     """Groups and roles count as they are: what follows ends with the right, and what happens elsewhere is not told."""
     if os.getuid() != 0:
@@ -331,6 +418,24 @@ def test_name(world):
                 assert 'override' in str(refused_call(other, **call))
             else:
                 assert not other.call(**call).get('holds')
+
+
+def test_override(world):
+    """A role of one group's machines passes no gate of another's, and ends no hold of others there."""
+    prepare_remote(world, alice='operator')
+    with open(world.dir + '/identities.yaml', 'w', encoding='ascii') as f:
+        f.write('kind: Identities\nidentities:\n  - name: user/alice\n'
+                '    roles: [{role: operator, everything: true}, {role: override, groups: [prod]}]\n')
+    remote.reload(world)
+    with world.control() as owner:
+        for machine in ('m', 'p'):
+            owner.call(hold={'machine': machine})
+    with remote.connect(world, 'alice') as alice:
+        for machine, is_refused in (('m', True), ('p', False)):
+            error = refused_call(alice, update={'machine': machine, 'service': 'none'}, override=1, reason='now')
+            assert ('without the role override on machine m' in error['cause']['message']) == is_refused, error
+        assert 'override' in str(refused_call(alice, unhold={'machine': 'm'}))
+        assert [h['machine'] for h in alice.call(unhold={'machine': 'p'})['holds']] == ['m']
 
 
 def test_file_again(world):

@@ -95,18 +95,30 @@ static int rollout_view_member(const struct rollout_member_row *row, void *arg)
 	return 0;
 }
 
-/* 1, which ends the visit: the member may be seen. */
+/* Whether a rollout is shown, while that is found out. */
+struct rollout_sight {
+	const struct rollout_view *view;
+	bool is_seen; /* one of its machines is, or everything */
+};
+
+/* All members are visited: what ends a visit early cannot be told from a query without rows. */
 static int rollout_sees_member(const struct rollout_member_row *row, void *arg)
 {
-	return control_sees(((struct rollout_view *)arg)->client, rollout_machine(arg, row));
+	struct rollout_sight *sight = arg;
+
+	sight->is_seen |= control_sees(sight->view->client, rollout_machine(sight->view, row));
+	return 0;
 }
 
 /* A rollout is shown to whoever may see one of its machines. 1, 0, or an error. */
 static int rollout_is_seen(struct rollout_view *view, int64_t rollout)
 {
-	return control_sees(view->client, NULL) ? 1
-	                                        : err_up(store_rollout_member_each(view->db,
-	                                                  rollout, rollout_sees_member, view));
+	struct rollout_sight sight = {view, control_sees(view->client, NULL)};
+	int r = sight.is_seen
+	                ? 0
+	                : store_rollout_member_each(view->db, rollout, rollout_sees_member, &sight);
+
+	return r ? err_fold(r) : sight.is_seen;
 }
 
 /*
@@ -245,8 +257,11 @@ static void rollouts_answer(
 		        rollout_view_row, &view);
 	} else {
 		r = store_rollout_find(control_db(client), ask->which, &row);
-		seen = r ? r : rollout_is_seen(&view, ask->which);
-		r = seen > 0 ? rollout_view_one(&view, &row, ask) : seen < 0 ? seen : DB_E_NONE;
+		seen = r ? 0 : rollout_is_seen(&view, ask->which);
+		r = r          ? r
+		    : seen > 0 ? rollout_view_one(&view, &row, ask)
+		    : seen < 0 ? seen
+		               : DB_E_NONE;
 	}
 	list.next = view.page.more ? list.next : 0;
 	if (r == DB_E_NONE) {
