@@ -7,7 +7,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "host/base/file.h"
 #include "host/base/log.h"
@@ -16,14 +15,6 @@
 
 /* Deadlines are looked at as often as this. */
 #define ROLLOUT_LOOK_SEC 5
-
-/* Adds a name as far as there is room; n_failed and n_pending are exact. */
-static void rollout_name(char *list, size_t size, const char *name)
-{
-	size_t len = strlen(list);
-
-	snprintf(list + len, size - len, "%s%s", len ? ", " : "", name);
-}
 
 /* Whether its soak says so, whatever became of the confirm: a machine that was well does not fail by a lost reply. */
 static bool rollout_was_well(struct rollouts *rollouts, int64_t job)
@@ -99,17 +90,13 @@ static void rollout_count(struct rollout_look *look, const struct rollout_member
 	bool is_here = member->ring == look->row->ring;
 	bool has_failed = member->state == ROLLOUT_IS_FAILED && !look->again;
 
-	if (has_failed) {
-		look->n_failed++;
-		rollout_name(look->failed, sizeof(look->failed), member->machine_name);
-	}
+	look->n_failed += has_failed;
 	if (has_failed || member->state == ROLLOUT_IS_WELL) {
 		look->n_tried += is_here;
 	} else if (member->state == ROLLOUT_IS_LEFT_OUT && !look->again) {
 		look->n_left_out += is_here;
 	} else if (member->ring <= look->row->ring) {
 		look->n_pending++;
-		rollout_name(look->pending, sizeof(look->pending), member->machine_name);
 	}
 }
 
@@ -241,7 +228,10 @@ static void rollout_paused(struct rollout_look *look)
 	}
 }
 
-/* What follows from what the machines are at. */
+/*
+ * What follows from what the machines are at. Reasons have no names of machines: whoever sees one member reads them, and the
+ * list of members has those that may be seen.
+ */
 static void rollout_judge(struct rollout_look *look)
 {
 	struct rollout_row *row = look->row;
@@ -249,8 +239,8 @@ static void rollout_judge(struct rollout_look *look)
 	char why[160];
 
 	if (look->n_failed > look->ring.budget && row->state != ROLLOUT_PAUSED) {
-		snprintf(why, sizeof(why), "%u failed, and %u may: %s", look->n_failed,
-		        look->ring.budget, look->failed);
+		snprintf(why, sizeof(why), "%u failed, and %u may", look->n_failed,
+		        look->ring.budget);
 		rollout_set(row, ROLLOUT_ABORTED, why);
 		look->what = ROLLOUT_WAS_ABORTED;
 	} else if (row->state == ROLLOUT_PAUSED) {
@@ -267,8 +257,8 @@ static void rollout_judge(struct rollout_look *look)
 	} else if (!look->n_pending) {
 		rollout_ring_done(look);
 	} else if (row->state == ROLLOUT_RUNNING && now >= row->ring_us + look->ring.deadline_us) {
-		snprintf(why, sizeof(why), "ring %.40s is not done in time: %.80s", look->ring.name,
-		        look->pending);
+		snprintf(why, sizeof(why), "ring %.40s is not done in time: %u to go",
+		        look->ring.name, look->n_pending);
 		rollout_set(row, ROLLOUT_PAUSED, why);
 		look->what = ROLLOUT_WAS_PAUSED;
 	} else if (now < row->ring_us) {

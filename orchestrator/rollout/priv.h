@@ -45,11 +45,10 @@ struct rollout_look {
 	struct rollout_row *row;
 	bool again; /* what failed is to be tried again, and so pending */
 	struct rollout_ring_row ring;
-	uint32_t n_failed;              /* of all rings */
-	uint32_t n_pending;             /* of the rings that are open: neither well nor failed */
-	uint32_t n_left_out, n_tried;   /* of this ring: somebody ended its job; well, or failed */
-	char pending[100], failed[100]; /* names */
-	enum rollout_changed what;      /* what follows; 0: nothing */
+	uint32_t n_failed;            /* of all rings */
+	uint32_t n_pending;           /* of the rings that are open: neither well nor failed */
+	uint32_t n_left_out, n_tried; /* of this ring: somebody ended its job; well, or failed */
+	enum rollout_changed what;    /* what follows; 0: nothing */
 };
 /* Counts over all machines, for the ring that the row is at. */
 int rollout_look_machines(struct rollout_look *look);

@@ -460,7 +460,7 @@ def test_machine_stopped(world):
     world.until(lambda: any('ds does not run' in shown(world, m['job']).get('waits_for', '')
                             for m in the_set(world)['children']))
     world.luctl('machine', 'stop', 'm')
-    world.until(lambda: any('machine m does not answer' in shown(world, m['job']).get('waits_for', '')
+    world.until(lambda: any('does not answer' in shown(world, m['job']).get('waits_for', '')
                             for m in the_set(world)['children']))
     assert not the_set(world).get('ended_us'), the_set(world)
     world.peer.services['ds']['state'] = 'SERVICE_RUNNING'

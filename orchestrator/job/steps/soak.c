@@ -305,8 +305,8 @@ static int soak_failed_txn(struct db *db, void *arg)
 	int r = store_soak_put(db, txn->soak);
 
 	if (!r && txn->blocks) {
-		snprintf(why, sizeof(why), "not well on %.36s: %.100s",
-		        machine_row(txn->job->machine)->name, txn->soak->why);
+		/* Whoever sees the release reads it: the job, which is beside it, says on which machine. */
+		snprintf(why, sizeof(why), "not well: %.100s", txn->soak->why);
 		r = store_release_block(db, txn->job->row.release, txn->job->row.id, why);
 	}
 	return err_up(r);
@@ -437,8 +437,7 @@ static void soak_on_status(int r, void *arg)
 	}
 	soak_terms(job, &terms);
 	soak_grace(job, &soak, now);
-	snprintf(soak.why, sizeof(soak.why), "machine %.64s does not answer",
-	        machine_row(job->machine)->name);
+	snprintf(soak.why, sizeof(soak.why), "the machine does not answer");
 	if (status && soak_is_over(job, &soak)) {
 		return;
 	}
