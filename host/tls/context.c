@@ -74,7 +74,7 @@ static bool tls_set_session(SSL_CTX *context)
  */
 static bool tls_set_rules(SSL_CTX *context)
 {
-	SSL_CTX_set_security_level(context, 2);
+	SSL_CTX_set_security_level(context, TLS_SECURITY_LEVEL);
 	SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS);
 	SSL_CTX_set_max_cert_list(context, TLS_CHAIN_BYTES_MAX);
 	SSL_CTX_set_verify(context, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);

@@ -191,6 +191,21 @@ static void test_cas(void)
 	test_ca_free(&old);
 }
 
+/* What no handshake would take is refused when it is read, and not when the first peer comes. */
+static void test_weak(void)
+{
+	struct test_ca weak = test_weak_ca("weak");
+	struct tls_files files;
+
+	test_issue(&weak, "weak", &host);
+	test_list("weak", &weak, &weak, NULL, -60, TEST_DAY);
+	files = files_of("weak");
+	files.ca = test_path("weak", "ca");
+	files.crl = test_path("weak", "crl");
+	check(&files, -EKEYREJECTED, files.certificate, "too weak");
+	test_ca_free(&weak);
+}
+
 int main(void)
 {
 	test_start();
@@ -201,6 +216,7 @@ int main(void)
 	test_key();
 	test_lists();
 	test_cas();
+	test_weak();
 	test_ca_free(&ca);
 	test_ca_free(&other_ca);
 	test_end();

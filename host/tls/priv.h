@@ -18,8 +18,10 @@ int __must_check tls_load_own(SSL_CTX *context, const struct tls_files *files, e
 const char *tls_objection(X509_STORE_CTX *verification, enum tls_kind kind);
 /* A code of X509_V_ERR_*, for people. */
 const char *tls_verify_text(int error);
-/* How a chain is to be looked at: of two certificates, against a list, at this time. */
+/* How a chain is to be looked at: of two certificates, against a list, at this time, with keys of that level. */
 void tls_verify_rules(X509_VERIFY_PARAM *rules);
+/* What OpenSSL's levels of security take at least: RSA of 2048 bits, SHA-256. */
+#define TLS_SECURITY_LEVEL 2
 /* Seconds since 1970; INT64_MIN: it cannot be read. */
 int64_t tls_time(const ASN1_TIME *time);
 /* For SSL_CTX_set_cert_verify_callback(): arg is unused. */

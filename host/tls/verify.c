@@ -58,11 +58,15 @@ int64_t tls_time(const ASN1_TIME *time)
 	return time && ASN1_TIME_to_tm(time, &tm) == 1 ? (int64_t)timegm(&tm) : INT64_MIN;
 }
 
-/* No certificate between a peer's and a CA that was named, which may be no root. */
+/*
+ * No certificate between a peer's and a CA that was named, which may be no root; and no key that a handshake would find too
+ * weak, so that files which let nobody in are refused when they are read.
+ */
 void tls_verify_rules(X509_VERIFY_PARAM *rules)
 {
 	X509_VERIFY_PARAM_set_depth(rules, TLS_CHAIN_MAX - 2);
 	X509_VERIFY_PARAM_set_flags(rules, X509_V_FLAG_CRL_CHECK | X509_V_FLAG_PARTIAL_CHAIN);
+	X509_VERIFY_PARAM_set_auth_level(rules, TLS_SECURITY_LEVEL);
 }
 
 const char *tls_verify_text(int error)

@@ -93,9 +93,10 @@ static void test_save(const char *path, const X509 *certificate, const struct te
 	assert(fclose(file) == 0);
 }
 
-struct test_ca test_ca(const char *name, const struct test_ca *above, long from, long to)
+static struct test_ca test_ca_of(
+        EVP_PKEY *key, const char *name, const struct test_ca *above, long from, long to)
 {
-	struct test_ca ca = {.key = test_key("P-256")};
+	struct test_ca ca = {.key = key};
 	X509 *issuer;
 
 	ca.certificate = test_certificate(ca.key, name, from, to);
@@ -107,6 +108,19 @@ struct test_ca test_ca(const char *name, const struct test_ca *above, long from,
 	assert(X509_sign(ca.certificate, above ? above->key : ca.key, EVP_sha256()) > 0);
 	test_save(test_path(name, "ca"), ca.certificate, NULL);
 	return ca;
+}
+
+struct test_ca test_ca(const char *name, const struct test_ca *above, long from, long to)
+{
+	return test_ca_of(test_key("P-256"), name, above, from, to);
+}
+
+struct test_ca test_weak_ca(const char *name)
+{
+	EVP_PKEY *key = EVP_PKEY_Q_keygen(NULL, NULL, "RSA", (size_t)1024);
+
+	assert(key);
+	return test_ca_of(key, name, NULL, -3600, TEST_DAY);
 }
 
 void test_ca_free(struct test_ca *ca)

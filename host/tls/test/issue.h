@@ -32,6 +32,8 @@ const char *test_path(const char *name, const char *kind);
 void test_write(const char *path, const char *text, unsigned int mode);
 /* Writes NAME.ca. above: who signs its certificate; NULL: itself. */
 struct test_ca test_ca(const char *name, const struct test_ca *above, long from, long to);
+/* The same of itself, good for a day, with RSA of 1024 bits. */
+struct test_ca test_weak_ca(const char *name);
 void test_ca_free(struct test_ca *ca);
 /* Writes NAME.crt and NAME.key; its serial number. */
 long test_issue(const struct test_ca *ca, const char *name, const struct test_says *says);
