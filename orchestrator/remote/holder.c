@@ -32,7 +32,7 @@ struct holder *holder_of(struct remote *remote, const char *name)
 
 void holder_done(struct holder *holder)
 {
-	if (!holder->n_peers) {
+	if (!holder->n_peers && !holder->is_coming) {
 		LIST_REMOVE(holder, link);
 		free(holder);
 	}

@@ -297,7 +297,9 @@ void peer_admit(struct remote *remote, int fd, SSL *ssl, struct source *source)
 	if (*identity.name) {
 		lost = tls_context_objection(remote->context, ssl);
 		access_identity_rights(remote->identities, name, &rights);
+		holder->is_coming = true;
 		outcome = lost ? REMOTE_LAPSED : peer_objection(remote, holder, &rights);
+		holder->is_coming = false;
 	}
 	remote_count(remote, outcome);
 	if (outcome == REMOTE_ADMITTED) {

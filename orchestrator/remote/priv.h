@@ -46,6 +46,7 @@ struct holder {
 	LIST_ENTRY(holder) link; /* in its bucket */
 	char name[72];           /* "user/alice" */
 	size_t n_peers;
+	bool is_coming;     /* one more may be let in: it stays, whoever goes for that */
 	double requests;    /* that it may make now; below 0: how many too many */
 	int64_t counted_at; /* elapsed_usec() of that */
 };

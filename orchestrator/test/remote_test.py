@@ -313,6 +313,15 @@ def test_limits(world):
     for _ in range(4):
         harness.refused_call(bob_too, policy_apply={'policies': [{'files': [{'name': 'x', 'text': b'x' * 50000}]}]})
     assert time.monotonic() - begin > 1, 'one second of bytes may come at once'
+    # The only one that an identity may have gives way to its next, and again.
+    remote.configure(world, connections_per_identity=1, connections=3)
+    remote.reload(world)
+    last = connect(world)
+    for _ in range(8):
+        before, last = last, connect(world)
+        assert ended(before.sock)
+        last.call(**ASK)
+    assert world.lud.poll() is None
 
 
 def test_waits(world):
