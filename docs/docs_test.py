@@ -289,8 +289,12 @@ def test_pages():
 
 
 def test_protocol():
-    """samsara-protocol(7) names every description of bytes, and schemas that are there."""
+    """samsara-protocol(7) names every description of bytes, and schemas that are there; versions are those of the programs."""
     text = page('samsara-protocol.7.scd')
+    for header, name in (('machine/channel/channel.h', 'machine'), ('request/request.h', 'control')):
+        version = re.search(r'_PROTOCOL (\d+)u', slurp('orchestrator/' + header)).group(1)
+        assert re.search(rf'the {name} protocol {"is " if name == "machine" else ""}{version}\b', text), (name, version)
+        assert f'the {name} protocol is {version}' in slurp('docs/protocol/frame.md'), (name, version)
     for name in os.listdir(os.path.join(TOP, 'docs/protocol')):
         assert f'_{name}_' in text, f'samsara-protocol(7) has no {name}'
     for path in re.findall(r'_([\w/]+\.proto)_', text):
