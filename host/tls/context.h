@@ -66,7 +66,7 @@ int __must_check tls_connected(const SSL *ssl, struct tls_identity *ret_peer);
  * Whether a peer that another context let in would be let in by this one now. NULL: yes; else why not, for people.
  */
 const char *tls_context_objection(SSL_CTX *context, const SSL *ssl);
-/* Until when a peer's certificate is good: seconds since 1970. */
+/* Until when a peer's certificate and the CA that it was believed by are both good: seconds since 1970. */
 int64_t tls_peer_end(const SSL *ssl);
 /*
  * Why a handshake did not succeed, for people: what this end found, else what the other end said, else

@@ -468,6 +468,32 @@ static void test_ends(void)
 	SSL_CTX_free(context);
 }
 
+/* A connection is no longer good than what its peer was believed by. */
+static void test_peer_end(void)
+{
+	static const struct test_says host = {.name = "URI:samsara:host/lud", .use = "serverAuth"};
+	static const struct loose loose = {.certificate = "brief_user", .protocol = SPOKEN};
+	struct test_ca brief = test_ca("brief", NULL, -3600, 7200);
+	struct tls_files files = files_of("brief_host");
+	struct meeting meeting;
+	SSL_CTX *server, *client;
+
+	test_issue(&brief, "brief_host", &host);
+	test_issue(&brief, "brief_user", &(struct test_says){0});
+	test_list("brief", &brief, &brief, NULL, -60, TEST_DAY);
+	files.ca = test_path("brief", "ca");
+	files.crl = test_path("brief", "crl");
+	server = server_of(&files);
+	client = loose_context(TLS_client_method(), &loose);
+	meeting = meeting_new(client, server);
+	check(meet(&meeting, meeting.server), NULL, "a CA that ends first");
+	assert(llabs(tls_peer_end(meeting.server) - (time(NULL) + 7200)) < 600);
+	meeting_free(&meeting);
+	SSL_CTX_free(client);
+	SSL_CTX_free(server);
+	test_ca_free(&brief);
+}
+
 int main(void)
 {
 	struct failure failure = {0};
@@ -486,6 +512,7 @@ int main(void)
 	test_resumption();
 	test_again();
 	test_ends();
+	test_peer_end();
 	SSL_CTX_free(our_server);
 	SSL_CTX_free(our_client);
 	test_ca_free(&ca);

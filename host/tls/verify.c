@@ -199,7 +199,15 @@ int tls_connected(const SSL *ssl, struct tls_identity *ret_peer)
 
 int64_t tls_peer_end(const SSL *ssl)
 {
-	return tls_time(X509_get0_notAfter(SSL_get0_peer_certificate(ssl)));
+	const STACK_OF(X509) *chain = SSL_get0_verified_chain(ssl);
+	int64_t end = tls_time(X509_get0_notAfter(SSL_get0_peer_certificate(ssl)));
+
+	for (int i = 0; i < sk_X509_num(chain); i++) {
+		int64_t its = tls_time(X509_get0_notAfter(sk_X509_value(chain, i)));
+
+		end = its < end ? its : end;
+	}
+	return end;
 }
 
 static void tls_verification_freep(X509_STORE_CTX **verification)
