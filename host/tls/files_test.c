@@ -38,6 +38,8 @@ static void check(const struct tls_files *files, int error, const char *at, cons
 		abort();
 	}
 	assert(!error || (!strcmp(failure.place, at) && *failure.remedy && !context));
+	/* What begins later is not made anew: a clock is wrong. */
+	assert(!strstr(failure.remedy, "clock") == !strstr(failure.cause, "not valid yet"));
 	err_forget();
 	SSL_CTX_free(context);
 }
@@ -169,9 +171,12 @@ static void test_cas(void)
 {
 	struct tls_files files = files_of("good");
 	struct test_ca old = test_ca("old", NULL, -7200, -60);
+	struct test_ca early = test_ca("early", NULL, 3600, 7200);
 
 	files.ca = test_path("old", "ca");
-	check(&files, -EKEYEXPIRED, files.ca, "expired");
+	check(&files, -EKEYEXPIRED, files.ca, "has expired");
+	files.ca = test_path("early", "ca");
+	check(&files, -EKEYEXPIRED, files.ca, "not valid yet");
 	files.ca = files.certificate;
 	check(&files, -EKEYREJECTED, files.ca, "not that of a CA");
 	files.ca = test_path("none", "ca");
@@ -188,6 +193,7 @@ static void test_cas(void)
 		append(files.ca, test_path("other", "ca"));
 	}
 	check(&files, -EBADMSG, files.ca, "too many");
+	test_ca_free(&early);
 	test_ca_free(&old);
 }
 

@@ -29,6 +29,7 @@
 	"have the CA issue a certificate for this host or user (luctl cert request, luctl cert "   \
 	"issue)"
 #define TLS_REMEDY_RENEW "have the CA renew it (luctl cert renew), and put it there"
+#define TLS_REMEDY_CLOCK "compare this host's clock with that of the CA: one of them is wrong"
 #define TLS_REMEDY_KEY                                                                             \
 	"make one with luctl cert request; it must be a file of its owner's alone: chmod 0600"
 
@@ -148,14 +149,17 @@ static int tls_load_cas(
 	}
 	for (int i = 0; i < sk_X509_num(cas); i++) {
 		X509 *ca = sk_X509_value(cas, i);
+		int out_of_time = tls_out_of_time(X509_get0_notBefore(ca), X509_get0_notAfter(ca));
 
 		if (X509_check_ca(ca) != 1) {
 			return tls_refuse(ret_failure, -EKEYREJECTED, path, TLS_REMEDY_CA,
 			        "a certificate in it is not that of a CA");
 		}
-		if (tls_out_of_time(X509_get0_notBefore(ca), X509_get0_notAfter(ca))) {
-			return tls_refuse(ret_failure, -EKEYEXPIRED, path, TLS_REMEDY_CA,
-			        "the CA's certificate has expired, or is not valid yet");
+		if (out_of_time) {
+			return tls_refuse(ret_failure, -EKEYEXPIRED, path,
+			        out_of_time < 0 ? TLS_REMEDY_CLOCK : TLS_REMEDY_CA,
+			        out_of_time < 0 ? "the CA's certificate is not valid yet"
+			                        : "the CA's certificate has expired");
 		}
 		if (X509_STORE_add_cert(store, ca) != 1) {
 			abort();
@@ -190,7 +194,8 @@ static int tls_check_crl(const X509_CRL *crl, const char *path, struct failure *
 	if (!out_of_time) {
 		return 0;
 	}
-	return tls_refuse(ret_failure, -EKEYEXPIRED, path, TLS_REMEDY_CRL,
+	return tls_refuse(ret_failure, -EKEYEXPIRED, path,
+	        out_of_time < 0 ? TLS_REMEDY_CLOCK : TLS_REMEDY_CRL,
 	        out_of_time < 0 ? "the list of revoked certificates is not valid yet"
 	                        : "the list of revoked certificates is too old");
 }
@@ -328,7 +333,9 @@ static int tls_check_own(SSL_CTX *context, X509 *own, const char *path, enum tls
 		return 0;
 	}
 	failure_set(ret_failure, "tls", path,
-	        error == X509_V_ERR_CERT_HAS_EXPIRED ? TLS_REMEDY_RENEW : TLS_REMEDY_OWN,
+	        error == X509_V_ERR_CERT_HAS_EXPIRED     ? TLS_REMEDY_RENEW
+	        : error == X509_V_ERR_CERT_NOT_YET_VALID ? TLS_REMEDY_CLOCK
+	                                                 : TLS_REMEDY_OWN,
 	        "it would be refused: %s", why);
 	return err_raise(
 	        error == X509_V_ERR_CERT_REVOKED ? -EKEYREVOKED
