@@ -169,3 +169,34 @@ struct tls_end tls_context_end(SSL_CTX *context)
 	}
 	return end;
 }
+
+static void tls_begin_after(struct tls_end *begin, const ASN1_TIME *time, const char *what)
+{
+	int64_t at = tls_time(time);
+
+	if (at > begin->at) {
+		*begin = (struct tls_end){at, what};
+	}
+}
+
+struct tls_end tls_context_begin(SSL_CTX *context)
+{
+	const STACK_OF(X509_OBJECT) *all = X509_STORE_get0_objects(SSL_CTX_get_cert_store(context));
+	struct tls_end begin = {INT64_MIN, ""};
+
+	tls_begin_after(
+	        &begin, X509_get0_notBefore(SSL_CTX_get0_certificate(context)), "the certificate");
+	for (int i = 0; i < sk_X509_OBJECT_num(all); i++) {
+		const X509_OBJECT *object = sk_X509_OBJECT_value(all, i);
+		const X509_CRL *crl = X509_OBJECT_get0_X509_CRL(object);
+		const X509 *ca = X509_OBJECT_get0_X509(object);
+
+		if (crl) {
+			tls_begin_after(&begin, X509_CRL_get0_lastUpdate(crl),
+			        "the list of revoked certificates");
+		} else if (ca) {
+			tls_begin_after(&begin, X509_get0_notBefore(ca), "the CA's certificate");
+		}
+	}
+	return begin;
+}

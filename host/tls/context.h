@@ -48,6 +48,8 @@ struct tls_end {
 	const char *what; /* part of a sentence: "the list of revoked certificates" */
 };
 struct tls_end tls_context_end(SSL_CTX *context);
+/* What of a context begins last: before that everybody is refused as well, for instance by a clock that was set back. */
+struct tls_end tls_context_begin(SSL_CTX *context);
 /* When each ends, seconds since 1970; of several CAs or lists the first. */
 struct tls_ends {
 	int64_t certificate;

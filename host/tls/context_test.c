@@ -459,6 +459,7 @@ static void test_ends(void)
 	assert(!strcmp(end.what, "the certificate"));
 	assert(llabs(end.at - (time(NULL) + TEST_DAY)) < 600);
 	assert(llabs(tls_context_ends(context).list - (time(NULL) + 10 * TEST_DAY)) < 600);
+	assert(llabs(tls_context_begin(context).at - (time(NULL) - 3600)) < 600);
 	X509_VERIFY_PARAM_set_time(SSL_CTX_get0_param(context), time(NULL) + 11 * TEST_DAY);
 	test_issue(&ca, "alice", &user);
 	our_server = context;

@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "host/base/elapsed.h"
 #include "host/base/file.h"
 #include "host/base/log.h"
 #include "orchestrator/remote/priv.h"
@@ -144,13 +145,17 @@ void remote_look_by(struct remote *remote, int64_t at)
 	int64_t now = time(NULL);
 	struct timeval left = {at > now ? (time_t)(at - now) : 0, 0};
 
+	/* look_at is by a clock that may have been set back since. */
+	if (left.tv_sec > REMOTE_LOOK_SEC) {
+		left.tv_sec = REMOTE_LOOK_SEC;
+	}
 	if (at < remote->look_at) {
 		remote->look_at = at;
 		evtimer_add(remote->look, &left);
 	}
 }
 
-/* What ends next is looked at then, and all of it every minute: clocks are set. */
+/* What ends next is looked at then, and all of it every few seconds: clocks are set. */
 static void remote_look(struct remote *remote)
 {
 	int64_t now = time(NULL);
@@ -170,12 +175,13 @@ static void remote_open(struct remote *remote)
 	}
 }
 
-/* While nobody can come in, files and address are tried again each time. */
+/* While nobody can come in, the address is tried again each time, and files, whose list can be long, each minute. */
 static void remote_on_look(evutil_socket_t fd, short what, void *arg)
 {
 	struct remote *remote = arg;
 
-	if (!remote->context) {
+	if (!remote->context &&
+	        elapsed_usec() - remote->read_usec >= REMOTE_READ_SEC * INT64_C(1000000)) {
 		(void)trust_read(remote);
 	}
 	remote_open(remote);

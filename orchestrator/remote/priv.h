@@ -20,9 +20,10 @@
 #define REMOTE_BUCKETS 1024u     /* of addresses, and of identities */
 #define REMOTE_TURN_USEC                                                                           \
 	2000 /* of handshakes in one turn of the loop; a step of one takes about half */
-#define REMOTE_LOOK_SEC 60           /* between two looks at what has ended */
-#define REMOTE_LINES 20              /* of the log in a minute, of who is not known */
-#define REMOTE_UNREAD_SEC 30         /* that a peer may leave unread what was said to it */
+#define REMOTE_LOOK_SEC 5    /* between two looks at what has ended, however clocks are set */
+#define REMOTE_READ_SEC 60   /* between two tries of files that were not good at the start */
+#define REMOTE_LINES 20      /* of the log in a minute, of who is not known */
+#define REMOTE_UNREAD_SEC 30 /* that a peer may leave unread what was said to it */
 #define REMOTE_WARN_SEC (14 * 86400) /* before something ends */
 
 /*
@@ -97,6 +98,7 @@ struct remote {
 	struct event *accept_again; /* when descriptors ran out */
 	struct event *look;         /* at what ends */
 	int64_t look_at;            /* seconds since 1970 */
+	int64_t read_usec;          /* elapsed_usec() when the files were read last */
 	struct event *turn;         /* for newcomers that are ready */
 
 	size_t n_newcomers;

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "host/base/elapsed.h"
 #include "host/base/log.h"
 #include "orchestrator/remote/priv.h"
 
@@ -29,6 +30,7 @@ bool trust_read(struct remote *remote)
 	struct failure failure = {0};
 	int r = tls_server_context(&files, &context, &failure);
 
+	remote->read_usec = elapsed_usec();
 	if (!r) {
 		r = access_identities_read(config->remote_identities, &identities, &failure);
 	}
@@ -51,13 +53,36 @@ bool trust_read(struct remote *remote)
 	return true;
 }
 
+/* The clock may have been set since the files were read: what was good can be over, or not have begun. */
+static void trust_tell_times(struct remote *remote, int64_t now, struct control_notice *notice)
+{
+	struct tls_end end = tls_context_end(remote->context);
+	struct tls_end begin = tls_context_begin(remote->context);
+
+	if (begin.at > now) {
+		notice->is_wrong = true;
+		snprintf(notice->text, sizeof(notice->text), "lets nobody in: %s is not valid yet",
+		        begin.what);
+		snprintf(notice->remedy, sizeof(notice->remedy),
+		        "compare this host's clock with that of the CA: one of them is wrong");
+	} else if (end.at - now < REMOTE_WARN_SEC) {
+		notice->is_wrong = end.at <= now;
+		notice->ends = end.at;
+		snprintf(notice->text, sizeof(notice->text),
+		        notice->is_wrong ? "lets nobody in: %s has ended"
+		                         : "lets nobody in once %s has ended",
+		        end.what);
+		snprintf(notice->remedy, sizeof(notice->remedy),
+		        "renew it (luctl cert renew, luctl cert crl), then have lud read it: "
+		        "systemctl reload lud, or SIGHUP");
+	}
+}
+
 /* What is wrong first, then what will be. */
 static void trust_tell(struct remote *remote, int64_t now)
 {
 	const struct failure *failure = *remote->failure.place ? &remote->failure : &remote->deaf;
 	struct control_notice notice = {0};
-	struct tls_end end = remote->context ? tls_context_end(remote->context)
-	                                     : (struct tls_end){INT64_MAX, ""};
 
 	if (!remote_is_well(remote)) {
 		notice.is_wrong = true;
@@ -67,14 +92,8 @@ static void trust_tell(struct remote *remote, int64_t now)
 		                : "reads its files, and keeps what it had",
 		        failure->place, failure->cause);
 		snprintf(notice.remedy, sizeof(notice.remedy), "%s", failure->remedy);
-	} else if (end.at - now < REMOTE_WARN_SEC) {
-		notice.is_wrong = end.at <= now;
-		notice.ends = end.at;
-		snprintf(notice.text, sizeof(notice.text), "lets nobody in once %s has ended",
-		        end.what);
-		snprintf(notice.remedy, sizeof(notice.remedy),
-		        "renew it (luctl cert renew, luctl cert crl), then have lud read it: "
-		        "systemctl reload lud, or SIGHUP");
+	} else if (remote->context) {
+		trust_tell_times(remote, now, &notice);
 	}
 	control_notice(remote->control, &notice);
 }

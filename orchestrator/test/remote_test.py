@@ -338,6 +338,34 @@ def test_waits(world):
         client.sock.close()
 
 
+def test_clock(world):
+    """Somebody sets the clock of the host: the status says soon that nobody is let in, and why; what helps is the clock."""
+    def wrong():
+        return [(a['text'], a['remedy']) for a in world.json('status', code=None)['overview']['amiss']
+                if a['kind'] == 'remote' and a['level'] == 'wrong']
+
+    def is_told(words, remedy):
+        return any(words in text and remedy in helps for text, helps in wrong())
+
+    year = 400 * 86400
+    world.clock()
+    remote.prepare(world)
+    assert not wrong(), wrong()
+    world.set_clock(-year)
+    world.until(lambda: is_told("lets nobody in: the CA's certificate is not valid yet", 'clock'))
+    remote.reload(world)
+    world.until(lambda: is_told("keeps what it had: %s: the CA's certificate is not valid yet" % world.ca.path('ca.crt'), 'clock'))
+    world.set_clock(0)
+    remote.reload(world)
+    world.until(lambda: not wrong())
+    world.set_clock(year)
+    world.until(lambda: is_told('has ended', 'renew it'))
+    world.set_clock(0)
+    world.until(lambda: not wrong())
+    with connect(world) as alice:
+        alice.call(**ASK)
+
+
 def test_descriptors(world):
     """When they run out, those who connect from elsewhere wait, and the control socket goes on."""
     world.ca = Authority(os.path.join(world.dir, 'ca'))
