@@ -25,6 +25,8 @@
 /* How long names, connections and the handshake may take, also of several tries where one breaks off. */
 #define TLS_OPEN_MSEC 10000
 #define TLS_OPEN_TRIES 3u
+/* But no longer than the person waits, and this at least: a lud that answers can still say where its job is. */
+#define TLS_OPEN_LEAST_MSEC 1000
 #define TLS_OPEN_PAUSE_MSEC 100
 /* Inside, no exit code: the connection broke off in the handshake, which is not told yet. */
 #define TLS_BROKEN (-1)
@@ -33,6 +35,7 @@ struct stream_tls {
 	struct stream stream;
 	SSL_CTX *context;
 	SSL *ssl;
+	int open_msec; /* that opening may take */
 };
 
 /* OpenSSL writes as if no connection ever broke: for as long as it does, the signal of one that did is not wanted. */
@@ -269,7 +272,7 @@ static int tls_handshake(struct stream_tls *tls, const struct hosts_entry *host,
 	if (r == 0) {
 		return ctl_fail(CTL_UNREACHABLE, tls->stream.name,
 		        "see whether lud listens at this address, and not something else",
-		        "the handshake was not over after %d s", TLS_OPEN_MSEC / 1000);
+		        "the handshake was not over after %g s", tls->open_msec / 1000.0);
 	}
 	if (tls_connected(tls->ssl, &peer) < 0) {
 		return ctl_fail(CTL_TRUST, tls->stream.name, "see who answers at this address",
@@ -306,9 +309,13 @@ static int tls_begin(struct stream_tls *tls, const struct hosts_entry *host, int
 /* A connection that broke off may have been bad luck, or one too many for a lud that is busy. */
 static int tls_open(struct stream_tls *tls, const struct hosts_entry *host)
 {
-	int64_t until = wait_now_msec() + TLS_OPEN_MSEC;
-	int code = tls_begin(tls, host, until);
+	int left = wait_left_msec(TLS_OPEN_MSEC);
+	int64_t until;
+	int code;
 
+	tls->open_msec = left > TLS_OPEN_LEAST_MSEC ? left : TLS_OPEN_LEAST_MSEC;
+	until = wait_now_msec() + tls->open_msec;
+	code = tls_begin(tls, host, until);
 	for (unsigned int n = 1; code == TLS_BROKEN && n < TLS_OPEN_TRIES; n++) {
 		(void)poll(NULL, 0, TLS_OPEN_PAUSE_MSEC);
 		code = tls_begin(tls, host, until);

@@ -179,9 +179,12 @@ def test_strange(world):
         assert 'not over after 10 s' in luctl(world, 'version', '--host', 'home', code=8)
         assert 9 < time.monotonic() - begun
         assert silent.wait(100) == 8
+        told = luctl(world, 'update', 'ds', '--wait=2s', '--host', 'home', code=8)
+        left = re.search(r'the handshake was not over after ([0-9.]+) s', told)
+        assert left and 1 <= float(left.group(1)) <= 2, told
         interrupted = subprocess.Popen([world.program('ctl/luctl'), 'version', '--host', 'home'], stderr=subprocess.PIPE, text=True,
                                        env={**os.environ, 'SAMSARA_HOSTS': world.hosts})
-        world.until(lambda: len(held) == 3)
+        world.until(lambda: len(held) == 4)
         interrupted.send_signal(signal.SIGINT)
         assert interrupted.wait(100) == 130 and 'interrupted' in interrupted.stderr.read()
     write(world, 1, address='no-such-name.invalid:1')
