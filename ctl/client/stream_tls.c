@@ -238,7 +238,8 @@ static int tls_refused(struct stream_tls *tls, const struct hosts_entry *host)
 		        host->values[HOSTS_IDENTITY], host->values[HOSTS_CA], host->file,
 		        host->line);
 	} else {
-		remedy = ctl_format("see whether lud listens at %s, and lud's log",
+		remedy = ctl_format("lud's log says why, if it listens at %s; for instance "
+		                    "that this name has no role there",
 		        host->values[HOSTS_ADDRESS]);
 	}
 	return ctl_fail(stream->is_final ? CTL_TRUST : CTL_UNREACHABLE, stream->name, remedy, "%s",
