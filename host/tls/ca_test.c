@@ -448,6 +448,22 @@ static void test_standing(void)
 	assert(tls_reason_find("") == _TLS_REASON_N);
 }
 
+/* A disk that is full is told of at the last fsync as well, when the file is in its place. */
+static void test_full(void)
+{
+	static const int errors[] = {-ENOSPC, -EDQUOT};
+
+	for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++) {
+		struct failure failure = {0};
+
+		assert(tls_fail_file(&failure, "ca.crt", "cannot be written", errors[i]) ==
+		        errors[i]);
+		err_forget();
+		assert(strstr(failure.cause, "full") && strstr(failure.remedy, "make room"));
+		assert(!strstr(failure.remedy, "nothing was changed"));
+	}
+}
+
 int main(void)
 {
 	char *path;
@@ -468,6 +484,7 @@ int main(void)
 	test_create_again();
 	test_context();
 	test_standing();
+	test_full();
 	place_end();
 	free(path);
 	return 0;

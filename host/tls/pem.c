@@ -25,9 +25,9 @@ static const struct fail_row {
         {EISDIR, "it is a directory", "name a file"},
         {EFBIG, "it is too large to be one", "check that it is the right file"},
         {EEXIST, "there is one already, and it stays", "move it away, or name another place"},
-        {ENOSPC, "the disk is full", "make room and do it again; nothing was changed"},
-        {EDQUOT, "your share of the disk is full",
-                "make room and do it again; nothing was changed"},
+        /* Not that nothing was changed: the last fsync may say so, of a file that is in its place. */
+        {ENOSPC, "the disk is full", "make room and do it again"},
+        {EDQUOT, "your share of the disk is full", "make room and do it again"},
         {EROFS, "the disk is read-only", "name a directory that can be written to"},
 };
 
