@@ -204,6 +204,22 @@ static int client_refused(const struct client *client)
 	        CLIENT_PROTOCOL);
 }
 
+/* lud knows who asks, and has nothing for it: another connection would end in the same way. */
+static int client_has_no_role(const struct client *client)
+{
+	return ctl_fail(CTL_TRUST, stream_name(client->stream),
+	        "have an admin of that host put it into the identities file of its lud",
+	        "lud says that %s has no role there", stream_self(client->stream));
+}
+
+/* The session is over, by lud's word or because it has forgotten it. */
+static int client_ended(struct client *client)
+{
+	return client->session.bye == WIRE__BYE_REASON__BYE_NO_ROLE
+	               ? client_has_no_role(client)
+	               : client_lost(client, "lud ended the session");
+}
+
 /* Waits for the next message of the session; others are dealt with here. */
 static int client_next(
         struct client *client, int msec, enum session_event wanted, struct frame *ret_frame)
@@ -232,7 +248,7 @@ static int client_next(
 			return client_refused(client);
 		}
 		if (event == SESSION_ENDED || event == SESSION_LOST) {
-			return client_lost(client, "lud ended the session");
+			return client_ended(client);
 		}
 	}
 	return code;

@@ -23,6 +23,11 @@ const char *stream_name(const struct stream *stream)
 	return stream->name;
 }
 
+const char *stream_self(const struct stream *stream)
+{
+	return stream->self;
+}
+
 const char *stream_why(const struct stream *stream)
 {
 	return stream->why;

@@ -25,6 +25,8 @@ void stream_closep(struct stream **stream);
 
 /* The other side, for people. */
 const char *stream_name(const struct stream *stream);
+/* Who this end is there: "user/alice"; "": that is not said by this end. */
+const char *stream_self(const struct stream *stream);
 /* Why it is over; only after a failure. */
 const char *stream_why(const struct stream *stream);
 /* What to do about it; "": nothing that is known here. */

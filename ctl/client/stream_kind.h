@@ -16,7 +16,8 @@ struct stream {
 	const struct stream_kind *kind;
 	int fd;
 	char *name;
-	short wants; /* events of poll() that the last call waits for */
+	char self[72]; /* "": none is shown */
+	short wants;   /* events of poll() that the last call waits for */
 	char why[200];
 	const char *remedy; /* for why; "": none that is known here. Static */
 	bool is_final;      /* why stands until somebody changes something */

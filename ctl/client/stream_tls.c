@@ -210,6 +210,17 @@ int stream_check_tls(const struct hosts_entry *host)
 	return tls_read_files(host, &context);
 }
 
+/* The name in the certificate that this end shows, as lud calls it. */
+static void tls_name_self(struct stream_tls *tls)
+{
+	struct tls_identity self;
+
+	if (tls_identity_of(SSL_CTX_get0_certificate(tls->context), &self) == 0) {
+		snprintf(tls->stream.self, sizeof(tls->stream.self), "%s/%s",
+		        tls_kind_name(self.kind), self.name);
+	}
+}
+
 static void tls_make(struct stream_tls *tls, const struct hosts_entry *host)
 {
 	struct tls_identity expected;
@@ -336,6 +347,7 @@ int stream_open_tls(const struct hosts_entry *host, struct stream **ret_stream)
 	stream->name = ctl_format("%s (%s)", host->name, host->values[HOSTS_ADDRESS]);
 	code = tls_read_files(host, &tls->context);
 	if (code == CTL_OK) {
+		tls_name_self(tls);
 		code = tls_open(tls, host);
 	}
 	if (code == CTL_OK) {

@@ -6,6 +6,9 @@
  *   so many requests a second: who asks more is read more slowly, and nothing is refused;
  *   so many bytes a second of a connection; and one that does not read for REMOTE_UNREAD_SEC is ended.
  *
+ * Who has no role is told so, in answer to its Hello, and that is all that becomes of its connection: it asks
+ * nothing, takes nobody's place, and ends with the time for Hello.
+ *
  * Connections that ask nothing and wait for nothing are kept for `remote.idle_timeout`, and the kernel asks
  * meanwhile whether the other host is there.
  */
@@ -94,6 +97,10 @@ static void peer_on_opened(struct link *link, void *arg)
 	struct peer *peer = arg;
 
 	control_client_forget(peer->client);
+	if (peer->has_no_role) {
+		link_end(link, WIRE__BYE_REASON__BYE_NO_ROLE);
+		return;
+	}
 	if (!peer->open) {
 		peer->open = true;
 		peer_busy(peer);
@@ -117,8 +124,10 @@ static void peer_on_lost(struct link *link, void *arg)
 	struct peer *peer = arg;
 
 	control_client_forget(peer->client);
-	peer->open = false;
-	peer_limit(peer, peer->remote->config->remote_hello_usec);
+	if (peer->open) {
+		peer->open = false;
+		peer_limit(peer, peer->remote->config->remote_hello_usec);
+	}
 }
 
 static void peer_on_closed(struct link *link, const char *why, void *arg)
@@ -142,9 +151,11 @@ static void peer_on_limit(evutil_socket_t fd, short what, void *arg)
 
 	if (peer->open && control_client_load(peer->client) != CONTROL_NOTHING) {
 		peer_busy(peer);
-		return;
+	} else if (peer->has_no_role) {
+		peer_end(peer, "it has no role");
+	} else {
+		peer_end(peer, peer->open ? "it asks nothing" : "it does not say Hello");
 	}
-	peer_end(peer, peer->open ? "it asks nothing" : "it does not say Hello");
 }
 
 /* Whether a goes before b, when one must: without a session, then by what it waits for, then by how long it was quiet. */
@@ -191,6 +202,32 @@ static const struct holder *peer_greedy(const struct remote *remote, const struc
 	return most->n_peers ? most : NULL;
 }
 
+static bool peer_is_room(const struct remote *remote)
+{
+	return remote->n_peers < remote->config->remote_connections;
+}
+
+/* Whoever may ask comes before one who may not. False: there is none. */
+static bool peer_end_without_role(struct remote *remote)
+{
+	struct peer *peer;
+
+	LIST_FOREACH(peer, &remote->peers, link)
+	{
+		if (peer->has_no_role) {
+			peer_end(peer, "its place is needed for another connection");
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Who has no role comes in to be told so, where there is a place. */
+static bool peer_may_hear(const struct remote *remote, const struct holder *holder)
+{
+	return peer_is_room(remote) && holder->n_peers < remote->config->remote_per_identity;
+}
+
 /* Why not, or REMOTE_ADMITTED. */
 static enum remote_outcome peer_objection(
         struct remote *remote, const struct holder *holder, const struct access_rights *rights)
@@ -204,7 +241,7 @@ static enum remote_outcome peer_objection(
 	        !peer_make_room(remote, holder)) {
 		return REMOTE_IDENTITY_FULL;
 	}
-	if (remote->n_peers < remote->config->remote_connections) {
+	if (peer_is_room(remote) || peer_end_without_role(remote)) {
 		return REMOTE_ADMITTED;
 	}
 	greedy = peer_greedy(remote, holder);
@@ -259,6 +296,7 @@ static void peer_new(struct remote *remote, int fd, SSL *ssl, struct source *sou
 	        .source = source,
 	        .holder = holder,
 	        .ssl = ssl,
+	        .has_no_role = !access_rights_any(rights),
 	        .quiet_since = elapsed_usec(),
 	        .ends = tls_peer_end(ssl)};
 	holder->n_peers++;
@@ -271,9 +309,23 @@ static void peer_new(struct remote *remote, int fd, SSL *ssl, struct source *sou
 		abort();
 	}
 	peer->client = control_client_new(remote->control, &who, rights, &peer_ops, peer);
-	log_info("remote: %s at %s is connected", holder->name, source->name);
+	if (!peer->has_no_role) {
+		log_info("remote: %s at %s is connected", holder->name, source->name);
+	}
 	peer_limit(peer, remote->config->remote_hello_usec);
 	remote_look_by(remote, peer->ends);
+}
+
+/* lost: why its certificate does not count any more; NULL: it does. */
+static void peer_refuse(struct remote *remote, const struct holder *holder, struct source *source,
+        enum remote_outcome outcome, const char *lost)
+{
+	if (remote_may_log(remote)) {
+		log_warn("remote: %s at %s%s %s", holder->name, source->name,
+		        lost ? " is not let in:" : "",
+		        lost ? lost : remote_outcome_text(outcome));
+	}
+	source_failed(remote, source);
 }
 
 /*
@@ -302,20 +354,19 @@ void peer_admit(struct remote *remote, int fd, SSL *ssl, struct source *source)
 		holder->is_coming = false;
 	}
 	remote_count(remote, outcome);
-	if (outcome == REMOTE_ADMITTED) {
+	if (outcome != REMOTE_ADMITTED) {
+		peer_refuse(remote, holder, source, outcome, lost);
+	}
+	if (outcome == REMOTE_ADMITTED ||
+	        (outcome == REMOTE_ROLELESS && peer_may_hear(remote, holder))) {
 		peer_keep_alive(fd);
 		peer_new(remote, fd, ssl, source, holder, &rights);
 		access_rights_fini(&rights);
 		return;
 	}
-	if (remote_may_log(remote)) {
-		log_warn("remote: %s at %s%s %s", name, source->name, lost ? " is not let in:" : "",
-		        lost ? lost : remote_outcome_text(outcome));
-	}
 	access_rights_fini(&rights);
 	holder_done(holder);
 	source->n_peers--;
-	source_failed(remote, source);
 	source_done(remote, source);
 	(void)SSL_shutdown(ssl);
 	SSL_free(ssl);

@@ -76,7 +76,8 @@ struct peer {
 	SSL *ssl;                  /* the bytes' */
 	struct control_client *client;
 	struct event *limit; /* of saying Hello, then of asking nothing */
-	bool open;           /* said Hello */
+	bool open;           /* said Hello, and may ask */
+	bool has_no_role;    /* is there to be told that, and for nothing else */
 	int64_t quiet_since; /* elapsed_usec() of the last request or answer */
 	int64_t ends;        /* of its certificate, seconds since 1970 */
 };

@@ -16,6 +16,7 @@ import subprocess
 import time
 
 import harness
+import remote
 import tls
 from harness import rows
 
@@ -157,6 +158,12 @@ def test_believed(world):
         write(world, world.port, crl=world.file('ca-none.crl'), certificate=world.file('alice-gone.crt'),
               key=world.file('alice-gone.key'))
         assert 'has revoked the certificate of this end' in luctl(world, 'version', '--host', 'home', code=7)
+        with open(world.dir + '/identities.yaml', 'w', encoding='ascii') as f:
+            f.write('kind: Identities\nidentities: []\n')
+        remote.reload(world)
+        write(world, world.port)
+        told = luctl(world, 'version', '--host', 'home', code=7)
+        assert 'lud says that user/alice has no role there' in told and 'have an admin of that host put it into' in told, told
 
 
 def test_strange(world):

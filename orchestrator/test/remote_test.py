@@ -51,7 +51,6 @@ def test_rules(world):
             ('names nobody', context(world, 'unnamed')),
             ('does not fit its name', context(world, 'host')),
             ('is revoked', context(world, 'revoked')),
-            ('user/stranger at 127.0.0.1 has no role', context(world, 'stranger')),
             ('more than 8 KiB', context(world, 'huge')),
             ('shows no certificate', context(world, None)),
             ('does not speak samsara-control/1', context(world, alpn=None)),
@@ -78,6 +77,28 @@ def by_openssl(world, *args):
         if line.startswith('New, '):
             return '' if '(NONE)' in line else line[5:]
     return ''
+
+
+def test_roleless(world):
+    """Who is known and has no role hears that and nothing else, and takes nobody's place by it."""
+    remote.prepare(world, 'alice', connections=2, failures=1000000, hello_timeout='60s')
+    world.ca.issue('bob')
+    alice = connect(world)
+    alice.call(**ASK)
+    with connect(world, 'bob') as bob:
+        for _ in range(2):
+            try:
+                bob.call(**ASK)
+                raise AssertionError('bob may ask')
+            except wire.Ended as error:
+                said = str(error)
+            assert 'NO_ROLE' in said or 'no session' in said, said
+        world.until(lambda: 'user/bob at 127.0.0.1 has no role' in world.log())
+        second = connect(world)  # bob's place, not alice's
+        assert ended(bob.sock)
+    assert refused(world, context(world, 'bob')), 'all places are taken'
+    alice.call(**ASK)
+    second.call(**ASK)
 
 
 def test_reload(world):
