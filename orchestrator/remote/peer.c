@@ -322,8 +322,7 @@ static void peer_refuse(struct remote *remote, const struct holder *holder, stru
 {
 	if (remote_may_log(remote)) {
 		log_warn("remote: %s at %s%s %s", holder->name, source->name,
-		        lost ? " is not let in:" : "",
-		        lost ? lost : remote_outcome_text(outcome));
+		        lost ? " is not let in:" : "", lost ? lost : remote_outcome_text(outcome));
 	}
 	source_failed(remote, source);
 }
