@@ -281,6 +281,8 @@ def test_users(world):
             return ask(connection)[0].status
         world.roles('user/1', 'viewer')
         assert status() == 403
+        world.roles('user/65534', 'viewer@edge')  # not of everything, as the metrics are
+        assert status() == 403
         world.roles('user/65534', 'viewer')
         assert status() == 200
         world.roles()
